@@ -56,7 +56,7 @@
 //	Backend.mu → member.mu → mailbox.mu
 //	feed.Set.mu → rights.Cache.mu
 //	feed.Set.mu → Feed.mu → journal.mu
-//	roomList.mu → rooms.Rooms.mu → rooms.List.mu → member.mu
+//	rooms.Rooms.mu → collection.Index.mu, state.Table.mu
 //	people.Nicks.mu, guard.Limiter.mu → state.Table.mu; markers.Books.mu → Book.mu
 //
 // Below these are leaves: the other locks of the rooms.

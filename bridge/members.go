@@ -232,7 +232,7 @@ func (b *Backend) logout(account *directus.Account) {
 type roomList struct {
 	plan *atomic.Pointer[plan] // of the Backend
 
-	mu   sync.Mutex   // Rooms.mu may be taken under it
+	mu   sync.Mutex   // a leaf lock
 	of   *rooms.Rooms // guarded by mu
 	list *rooms.List  // of; nil without rooms; guarded by mu
 }
@@ -243,57 +243,66 @@ func (l *roomList) current(m *member) *rooms.List {
 	if l.plan == nil {
 		return nil
 	}
-	p := l.plan.Load()
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	if m.ctx.Err() != nil || l.of == p.rooms {
-		return l.list
+	for {
+		p := l.plan.Load()
+		of, list := l.known()
+		if of == p.rooms || m.ctx.Err() != nil {
+			return list
+		}
+		var next *rooms.List
+		if p.rooms != nil {
+			next = p.rooms.Attach(m.roomsKey(p), m, m.recheck, m.ring)
+		}
+		l.swap(m, of, list, p.rooms, next)
 	}
-	l.detach(m)
-	if l.of = p.rooms; l.of != nil {
-		l.list = l.of.Attach(m.roomsKey(p), m, m.recheck, m.ring)
-	}
-	return l.list
 }
 
 // renew attaches the member to the list that its rights allow now.
 func (l *roomList) renew(m *member) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	if l.list == nil || m.ctx.Err() != nil {
+	of, list := l.known()
+	if list == nil || m.ctx.Err() != nil {
 		return
 	}
-	key := m.roomsKey(l.plan.Load())
-	if key == l.list.Key() {
-		if key.Owner != nil {
-			l.list.Reread()
-		}
-		return
+	if key := m.roomsKey(l.plan.Load()); key != list.Key() {
+		l.swap(m, of, list, of, of.Attach(key, m, m.recheck, m.ring))
+	} else if key.Owner != nil {
+		list.Reread()
 	}
-	l.detach(m)
-	l.list = l.of.Attach(key, m, m.recheck, m.ring)
 }
 
-// leave detaches the member from its list for good.
+func (l *roomList) known() (*rooms.Rooms, *rooms.List) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.of, l.list
+}
+
+// swap puts a list that the member is attached to in the place of another one, and detaches the
+// member from that; or from the new one, if that place was taken meanwhile or the member is over.
+func (l *roomList) swap(m *member, oldOf *rooms.Rooms, old *rooms.List, nextOf *rooms.Rooms, next *rooms.List) {
+	l.mu.Lock()
+	if l.of == oldOf && l.list == old && m.ctx.Err() == nil {
+		l.of, l.list, next = nextOf, next, old
+	}
+	l.mu.Unlock()
+	if next != nil {
+		next.Of().Detach(next, m)
+	}
+}
+
+// leave detaches the member, whose ctx has ended, from its list for good.
 func (l *roomList) leave(m *member) {
 	l.mu.Lock()
-	defer l.mu.Unlock()
-	l.detach(m)
-}
-
-// detach ends the reading of the list. The caller holds mu.
-func (l *roomList) detach(m *member) {
-	if l.list != nil {
-		l.of.Detach(l.list, m)
-		l.list = nil
+	list := l.list
+	l.list = nil
+	l.mu.Unlock()
+	if list != nil {
+		list.Of().Detach(list, m)
 	}
 }
 
 func (l *roomList) linked() {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	if l.list != nil {
-		l.list.Linked()
+	if _, list := l.known(); list != nil {
+		list.Linked()
 	}
 }
 

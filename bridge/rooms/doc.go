@@ -13,6 +13,6 @@
 // Goroutines: each List has one of its own, which Rooms.Attach starts and the last Detach, or
 // Rooms.Close, ends. Everything else may be called from any goroutine.
 //
-// Locks: Rooms.mu → List.mu → registry.mu. Nothing is asked of Directus, and nobody is woken,
-// under any of them.
+// Locks: Rooms.mu guards the lists and the names; that of the index is taken under it. Nothing is
+// asked of Directus, nobody is called or woken, and no listing is made under it.
 package rooms

@@ -4,7 +4,6 @@ import (
 	"context"
 	"math/rand/v2"
 	"slices"
-	"sync"
 	"time"
 
 	"github.com/rs/zerolog"
@@ -46,11 +45,10 @@ type List struct {
 	rung    bell.Bell // the leader is to be elected again
 	cancel  context.CancelFunc
 
-	mu      sync.Mutex
-	readers []reader      // in the order in which they came; guarded by mu
-	now     *Listing      // nil: not read yet; guarded by mu
-	err     error         // why it cannot be read; guarded by mu
-	changed chan struct{} // closed when now or err changes; guarded by mu
+	readers []reader      // in the order in which they came; guarded by Rooms.mu
+	now     *Listing      // nil: not read yet; guarded by Rooms.mu
+	err     error         // why it cannot be read; guarded by Rooms.mu
+	changed chan struct{} // closed when now or err changes; guarded by Rooms.mu
 }
 
 type reader struct {
@@ -62,38 +60,34 @@ type reader struct {
 // something new; it must not wait. recheck is how often the rooms are read again though nothing
 // seems to be missing.
 func (r *Rooms) Attach(key Key, m Reader, recheck time.Duration, wake func()) *List {
+	log := m.Log()
 	r.mu.Lock()
-	defer r.mu.Unlock()
 	l := r.lists[key]
 	if l == nil {
 		l = &List{rooms: r, key: key, recheck: recheck, doubt: bell.New(), rung: bell.New(), changed: make(chan struct{})}
 		r.lists[key] = l
 		var ctx context.Context
 		ctx, l.cancel = context.WithCancel(r.ctx)
-		log := m.Log()
 		r.wg.Go(func() {
 			if err := ircd.Recover(log, func() error { l.run(ctx); return nil }); err != nil {
 				l.set(nil, nil, err)
 			}
 		})
 	}
-	l.mu.Lock()
-	defer l.mu.Unlock()
 	l.readers = append(l.readers, reader{m, wake})
+	r.mu.Unlock()
 	l.rung.Ring()
 	return l
 }
 
 // Detach undoes one Attach; the last ends the list.
 func (r *Rooms) Detach(l *List, m Reader) {
+	defer l.rung.Ring()
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	l.mu.Lock()
-	defer l.mu.Unlock()
 	if i := slices.IndexFunc(l.readers, func(o reader) bool { return o.Reader == m }); i >= 0 {
 		l.readers = slices.Delete(l.readers, i, i+1)
 	}
-	l.rung.Ring()
 	if len(l.readers) > 0 {
 		return
 	}
@@ -102,7 +96,7 @@ func (r *Rooms) Detach(l *List, m Reader) {
 		delete(r.lists, l.key)
 	}
 	if l.now != nil {
-		r.learn(l.now.Since(nil), l.now.Rooms, nil)
+		r.learn(l.now.Since(nil), l.now.Rooms, nil, nil)
 		l.now = nil
 	}
 }
@@ -116,8 +110,8 @@ func (l *List) Key() Key { return l.key }
 // Now is the latest listing, nil if the rooms have not been read yet, or why they cannot be.
 // changed is closed when either changes.
 func (l *List) Now() (now *Listing, changed <-chan struct{}, err error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
+	l.rooms.mu.Lock()
+	defer l.rooms.mu.Unlock()
 	return l.now, l.changed, l.err
 }
 
@@ -136,45 +130,60 @@ func (l *List) Learn(room *Room) *collection.Channel {
 
 // set replaces some rooms, or notes why they cannot be read, and wakes the readers.
 func (l *List) set(news map[string]*Room, causes map[string]Cause, err error) {
-	l.mu.Lock()
-	old, readers := l.now, slices.Clone(l.readers)
-	same := err == nil && l.err == nil
-	if err == nil && len(readers) > 0 {
-		l.now = old.next(l, news, causes)
-		same = same && l.now == old
-		if l.now != old {
-			l.rooms.learn(l.now.changed, roomsOf(old), l.now.Rooms)
+	made := l.rooms.make(news)
+	for {
+		old, _, _ := l.Now()
+		next := old
+		if err == nil {
+			next = old.next(l, news, causes)
 		}
-	}
-	if l.err = err; !same {
-		close(l.changed)
-		l.changed = make(chan struct{})
-	}
-	l.mu.Unlock()
-	if same {
-		return
-	}
-	for _, r := range readers {
-		r.wake()
+		if readers, done := l.replace(old, next, made, err); done {
+			for _, r := range readers {
+				r.wake()
+			}
+			return
+		}
 	}
 }
 
-func roomsOf(l *Listing) map[string]*Room {
-	if l == nil {
-		return nil
+// replace replaces the listing old. The readers are to be woken. It is not done, and to be tried
+// again, if somebody else has replaced it.
+func (l *List) replace(old, next *Listing, made map[string]*collection.Channel, err error) (readers []reader, done bool) {
+	l.rooms.mu.Lock()
+	defer l.rooms.mu.Unlock()
+	switch {
+	case l.now != old:
+		return nil, false
+	case len(l.readers) == 0 && err == nil, next == old && err == nil && l.err == nil:
+		return nil, true
 	}
-	return l.Rooms
+	if next != old {
+		var before map[string]*Room
+		if old != nil {
+			before = old.Rooms
+		}
+		l.rooms.learn(next.changed, before, next.Rooms, made)
+	}
+	l.now, l.err = next, err
+	close(l.changed)
+	l.changed = make(chan struct{})
+	return slices.Clone(l.readers), true
+}
+
+// attached are the readers of now.
+func (l *List) attached() []reader {
+	l.rooms.mu.Lock()
+	defer l.rooms.mu.Unlock()
+	return slices.Clone(l.readers)
 }
 
 // elect chooses the leader: the present one as long as its realtime session is up, else any
 // reader whose session is up, else one who has not failed to open one; nil if there is none.
 func (l *List) elect(present Reader) Reader {
-	l.mu.Lock()
-	defer l.mu.Unlock()
 	const failing, untried, up, leading = 1, 2, 3, 4
 	var best Reader
 	most := 0
-	for _, r := range l.readers {
+	for _, r := range l.attached() {
 		rank := failing
 		switch link := r.Link(); {
 		case r.IsOver():

@@ -2,7 +2,6 @@ package rooms
 
 import (
 	"errors"
-	"sync"
 
 	"directus-ircd/bridge/collection"
 	"directus-ircd/ircd/wire"
@@ -15,15 +14,14 @@ const maxWas = 1024
 
 // registry knows the channels of all rooms that any list has, and their names, which are unique
 // on the network. A room keeps its name until it is renamed: the first one of a slug has the
-// slug, and later ones have digits of their keys behind it.
+// slug, and later ones have digits of their keys behind it. Rooms.mu guards it.
 type registry struct {
-	mu       sync.Mutex // a leaf lock
 	channels map[string]*collection.Channel
-	called   map[string]string // the slugs of rooms that have a name, by key; guarded by mu
-	ids      map[string]string // keys by folded IRC name; guarded by mu
-	was      map[string]string // the same by the names that rooms had, if no other has it now; guarded by mu
-	lists    map[string]int    // how many lists have a room, by key; guarded by mu
-	reserved map[string]bool   // see Rooms.Reserve; guarded by mu
+	called   map[string]string // the slugs of rooms that have a name, by key
+	ids      map[string]string // keys by folded IRC name
+	was      map[string]string // the same by the names that rooms had, if no other has it now
+	lists    map[string]int    // how many lists have a room, by key
+	reserved map[string]bool   // see Rooms.Reserve
 }
 
 func newRegistry() registry {
@@ -31,7 +29,7 @@ func newRegistry() registry {
 }
 
 // leave notes that a list does not have a room any more. One that none has keeps its channel, for
-// it may come back, and loses its name. The caller holds mu.
+// it may come back, and loses its name.
 func (g *registry) leave(id string) {
 	if g.lists[id]--; g.lists[id] > 0 {
 		return
@@ -43,7 +41,7 @@ func (g *registry) leave(id string) {
 	}
 }
 
-// call gives a room the IRC name that follows from its slug. The caller holds mu.
+// call gives a room the IRC name that follows from its slug.
 func (g *registry) call(id, slug string) {
 	c := g.channels[id]
 	old := wire.Fold(c.Name())
@@ -65,8 +63,7 @@ func (g *registry) call(id, slug string) {
 	}
 }
 
-// free is the slug, with as many digits of the key as no other room of the slug has. The caller
-// holds mu.
+// free is the slug, with as many digits of the key as no other room of the slug has.
 func (g *registry) free(id, slug string) string {
 	taken := func(name string) bool { return g.ids[name] != "" && g.ids[name] != id || g.reserved[name] }
 	if slug != "" && !taken(slug) {

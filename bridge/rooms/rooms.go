@@ -66,8 +66,7 @@ type Rooms struct {
 	// Groups are what to try to read the messages of any room in, best first.
 	Groups []*collection.Group
 
-	index  *collection.Index // of the groups; has a lock of its own
-	names  registry
+	index  *collection.Index   // of the groups; has a lock of its own, which is taken under mu
 	making *semaphore.Weighted // held while a room is made
 	dates  dates
 
@@ -77,6 +76,7 @@ type Rooms struct {
 
 	mu    sync.Mutex
 	lists map[Key]*List // guarded by mu
+	names registry      // guarded by mu
 }
 
 // New makes the rooms of a configuration, without asking Directus. The caller sets Dates and
@@ -125,16 +125,16 @@ func (r *Rooms) Close() {
 
 // Channel is the channel of a room by the key of the room; nil if no list has had it yet.
 func (r *Rooms) Channel(id string) *collection.Channel {
-	r.names.mu.Lock()
-	defer r.names.mu.Unlock()
+	r.mu.Lock()
+	defer r.mu.Unlock()
 	return r.names.channels[id]
 }
 
 // Named is the channel with a name, whoever may read it; nil if there is none. If the name was
 // that of a room which is called otherwise now, it is that one, and moved is true.
 func (r *Rooms) Named(name string) (c *collection.Channel, moved bool) {
-	r.names.mu.Lock()
-	defer r.names.mu.Unlock()
+	r.mu.Lock()
+	defer r.mu.Unlock()
 	id, moved := r.names.ids[wire.Fold(name)], false
 	if id == "" {
 		id, moved = r.names.was[wire.Fold(name)], true
@@ -145,8 +145,8 @@ func (r *Rooms) Named(name string) (c *collection.Channel, moved bool) {
 // Reserve keeps rooms from having names, by folded name: those of the channels of the
 // configuration.
 func (r *Rooms) Reserve(names map[string]bool) {
-	r.names.mu.Lock()
-	defer r.names.mu.Unlock()
+	r.mu.Lock()
+	defer r.mu.Unlock()
 	r.names.reserved = names
 	for name := range names {
 		if id := r.names.ids[name]; id != "" {
@@ -155,11 +155,21 @@ func (r *Rooms) Reserve(names map[string]bool) {
 	}
 }
 
+// make makes the channels of rooms that have none yet.
+func (r *Rooms) make(news map[string]*Room) map[string]*collection.Channel {
+	made := map[string]*collection.Channel{}
+	for id, room := range news {
+		if room != nil && r.Channel(id) == nil {
+			made[id] = r.channelOf(id)
+		}
+	}
+	return made
+}
+
 // learn gives a channel and a name to each of the rooms that a list has got, in the order of
-// ids, and takes the names of those that no list has any more.
-func (r *Rooms) learn(ids []string, old, now map[string]*Room) {
-	r.names.mu.Lock()
-	defer r.names.mu.Unlock()
+// ids, and takes the names of those that no list has any more. made are channels for those that
+// may have none. The caller holds mu.
+func (r *Rooms) learn(ids []string, old, now map[string]*Room, made map[string]*collection.Channel) {
 	for _, id := range ids {
 		if old[id] != nil && now[id] == nil {
 			r.names.leave(id)
@@ -171,8 +181,8 @@ func (r *Rooms) learn(ids []string, old, now map[string]*Room) {
 			continue
 		}
 		if r.names.channels[id] == nil {
-			r.names.channels[id] = r.channelOf(id)
-			r.index.Add(id, r.names.channels[id])
+			r.names.channels[id] = made[id]
+			r.index.Add(id, made[id])
 		}
 		if old[id] == nil {
 			r.names.lists[id]++

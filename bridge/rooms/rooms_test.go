@@ -6,8 +6,12 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
+
+	"github.com/rs/zerolog"
 
 	"directus-ircd/bridge/collection"
+	"directus-ircd/directus"
 	"directus-ircd/ircd/wire"
 )
 
@@ -61,7 +65,10 @@ func put(r *Rooms, old map[string]*Room, names map[string]string) map[string]*Ro
 		}
 	}
 	l := (&Listing{Rooms: old}).next(nil, news, nil)
-	r.learn(l.changed, old, l.Rooms)
+	made := r.make(news)
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.learn(l.changed, old, l.Rooms, made)
 	return l.Rooms
 }
 
@@ -179,5 +186,38 @@ func TestParse(t *testing.T) {
 		if got != want {
 			t.Errorf("%s is read as %q, want %q", raw, got, want)
 		}
+	}
+}
+
+// caller is a Reader that asks the list whenever it is asked something.
+type caller struct {
+	Reader
+	list  chan *List
+	asked chan struct{}
+}
+
+func (c *caller) Log() *zerolog.Logger { return new(zerolog.Nop()) }
+
+func (c *caller) Link() directus.State { return directus.State{} }
+
+func (c *caller) IsOver() bool {
+	if l := <-c.list; l != nil {
+		l.Now()
+		close(c.list)
+		close(c.asked)
+	}
+	return true
+}
+
+// Nobody is called under a lock, as who is called may need it.
+func TestReadersMayAskBack(t *testing.T) {
+	r := testRooms(t)
+	c := &caller{list: make(chan *List, 1), asked: make(chan struct{})}
+	l := r.Attach(Key{}, c, time.Minute, func() {})
+	c.list <- l
+	select {
+	case <-c.asked:
+	case <-time.After(5 * time.Second):
+		t.Fatal("the list waits for its reader, who waits for the list")
 	}
 }
