@@ -115,12 +115,12 @@ func New(opts Options) (*Backend, error) {
 	if opts.Client == nil {
 		return nil, errors.New("bridge: a Directus client is needed")
 	}
+	if opts.State == nil {
+		opts.State = newState(opts.Logger)
+	}
 	p, err := newPlan(opts, &plan{})
 	if err != nil {
 		return nil, fmt.Errorf("bridge: %w", err)
-	}
-	if opts.State == nil {
-		opts.State = newState(opts.Logger)
 	}
 	b := &Backend{
 		opts: opts, origin: opts.Client.URL().String(), feeds: feed.NewSet(),

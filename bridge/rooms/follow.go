@@ -66,11 +66,13 @@ func (f *follower) take(ctx context.Context, events []directus.Event, all bool) 
 // maxMoved is how often rooms are read again at once because some were made or deleted meanwhile.
 const maxMoved = 3
 
-// readAll reads all rooms, page by page.
+// readAll reads all rooms, page by page. Where the reader may read every room, those that are not
+// there, archived or not, were deleted.
 func (f *follower) readAll(ctx context.Context, causes map[string]Cause) error {
 	news := map[string]*Room{}
 	for moved := 0; ; moved++ {
 		clear(news)
+		all := map[string]bool{}
 		if now, _, _ := f.list.Now(); now != nil {
 			for id := range now.Rooms {
 				news[id] = nil
@@ -81,6 +83,7 @@ func (f *follower) readAll(ctx context.Context, causes map[string]Cause) error {
 			if read++; read <= limit {
 				f.note(item, news, causes)
 			}
+			all[collection.Scalar(item[keyField])] = true
 		})
 		switch {
 		case errors.Is(err, collection.ErrMoved) && moved < maxMoved:
@@ -91,7 +94,13 @@ func (f *follower) readAll(ctx context.Context, causes map[string]Cause) error {
 			f.reader.Log().Warn().Int("limit", limit).Str("collection", f.list.rooms.Collection).
 				Msg("there are more rooms than rooms.limit allows: the last ones are not shown")
 		}
-		return f.publish(ctx, news, causes)
+		if err := f.publish(ctx, news, causes); err != nil {
+			return err
+		}
+		if f.list.key.Owner == nil && read <= limit {
+			f.list.rooms.retain(all)
+		}
+		return nil
 	}
 }
 

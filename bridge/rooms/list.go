@@ -95,10 +95,7 @@ func (r *Rooms) Detach(l *List, m Reader) {
 	if r.lists[l.key] == l {
 		delete(r.lists, l.key)
 	}
-	if l.now != nil {
-		r.learn(l.now.Since(nil), l.now.Rooms, nil, nil)
-		l.now = nil
-	}
+	l.now = nil
 }
 
 // Of is what the list was made by.
@@ -158,11 +155,7 @@ func (l *List) replace(old, next *Listing, made map[string]*collection.Channel, 
 		return nil, true
 	}
 	if next != old {
-		var before map[string]*Room
-		if old != nil {
-			before = old.Rooms
-		}
-		l.rooms.learn(next.changed, before, next.Rooms, made)
+		l.rooms.learn(next, made)
 	}
 	l.now, l.err = next, err
 	close(l.changed)

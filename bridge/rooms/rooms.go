@@ -79,9 +79,10 @@ type Rooms struct {
 	names registry      // guarded by mu
 }
 
-// New makes the rooms of a configuration, without asking Directus. The caller sets Dates and
-// Edits of the Groups before anything is read. The error says what is wrong with cfg.
-func New(cfg Config) (*Rooms, error) {
+// New makes the rooms of a configuration, without asking Directus. Their names are those that are
+// kept. The caller sets Dates and Edits of the Groups before anything is read. The error says what
+// is wrong with cfg.
+func New(cfg Config, kept Names) (*Rooms, error) {
 	if cfg.Collection == "" || cfg.Fields.Name == "" || cfg.Room == "" {
 		return nil, errFields
 	}
@@ -91,7 +92,7 @@ func New(cfg Config) (*Rooms, error) {
 		return nil, fmt.Errorf("rooms: %w", err)
 	}
 	c.Filter = nil
-	r := &Rooms{Config: cfg, index: collection.NewIndex(cfg.Room), making: semaphore.NewWeighted(1), dates: dates{turn: semaphore.NewWeighted(1)}, names: newRegistry(), lists: map[Key]*List{}}
+	r := &Rooms{Config: cfg, index: collection.NewIndex(cfg.Room), making: semaphore.NewWeighted(1), dates: dates{turn: semaphore.NewWeighted(1)}, names: newRegistry(kept), lists: map[Key]*List{}}
 	r.ctx, r.cancel = context.WithCancel(context.Background())
 	for _, fields := range cfg.Messages.Fields.Choices() {
 		g := &collection.Group{
@@ -150,7 +151,7 @@ func (r *Rooms) Reserve(names map[string]bool) {
 	r.names.reserved = names
 	for name := range names {
 		if id := r.names.ids[name]; id != "" {
-			r.names.call(id, r.names.called[id])
+			r.names.call(id, r.names.claims[id].Slug)
 		}
 	}
 }
@@ -166,17 +167,16 @@ func (r *Rooms) make(news map[string]*Room) map[string]*collection.Channel {
 	return made
 }
 
-// learn gives a channel and a name to each of the rooms that a list has got, in the order of
-// ids, and takes the names of those that no list has any more. made are channels for those that
-// may have none. The caller holds mu.
-func (r *Rooms) learn(ids []string, old, now map[string]*Room, made map[string]*collection.Channel) {
-	for _, id := range ids {
-		if old[id] != nil && now[id] == nil {
-			r.names.leave(id)
+// learn gives a channel and a name to each of the rooms that a listing has got, and takes the names
+// of those that were deleted. made are channels for those that may have none. The caller holds mu.
+func (r *Rooms) learn(now *Listing, made map[string]*collection.Channel) {
+	for _, id := range now.changed {
+		if now.Rooms[id] == nil && now.CauseOf(id) == Deleted {
+			r.names.drop(id)
 		}
 	}
-	for _, id := range ids {
-		room := now[id]
+	for _, id := range now.changed {
+		room := now.Rooms[id]
 		if room == nil {
 			continue
 		}
@@ -184,11 +184,17 @@ func (r *Rooms) learn(ids []string, old, now map[string]*Room, made map[string]*
 			r.names.channels[id] = made[id]
 			r.index.Add(id, made[id])
 		}
-		if old[id] == nil {
-			r.names.lists[id]++
-		}
-		if slug, called := r.names.called[id]; !called || slug != room.slug {
-			r.names.call(id, room.slug)
+		r.names.take(id, room.slug)
+	}
+}
+
+// retain frees the names of the rooms that are not among all that there are.
+func (r *Rooms) retain(all map[string]bool) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for id := range r.names.claims {
+		if !all[id] {
+			r.names.drop(id)
 		}
 	}
 }

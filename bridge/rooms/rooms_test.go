@@ -11,6 +11,7 @@ import (
 	"github.com/rs/zerolog"
 
 	"directus-ircd/bridge/collection"
+	"directus-ircd/bridge/state"
 	"directus-ircd/directus"
 	"directus-ircd/ircd/wire"
 )
@@ -41,12 +42,14 @@ func TestSlug(t *testing.T) {
 	}
 }
 
-func testRooms(t *testing.T) *Rooms {
+func testRooms(t *testing.T) *Rooms { return keptRooms(t, Names{}) }
+
+func keptRooms(t *testing.T, kept Names) *Rooms {
 	t.Helper()
 	r, err := New(Config{
 		Collection: "rooms", Fields: Fields{Name: "name", Topic: "topic", Archived: "archived"}, Room: "room", Limit: 100,
 		Messages: collection.Config{Collection: "messages", Fields: collection.Fields{Text: "text", Author: "user_created", Date: "date_created"}},
-	})
+	}, kept)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -54,21 +57,21 @@ func testRooms(t *testing.T) *Rooms {
 	return r
 }
 
-// put tells the rooms what a list has now: names by key, none for a room that is gone.
+// put tells the rooms what a list has now: names by key, none for a room that was deleted.
 func put(r *Rooms, old map[string]*Room, names map[string]string) map[string]*Room {
-	news := map[string]*Room{}
+	news, causes := map[string]*Room{}, map[string]Cause{}
 	for id, name := range names {
 		if name == "" {
-			news[id] = nil
+			news[id], causes[id] = nil, Deleted
 		} else {
 			news[id] = &Room{ID: id, Name: name, slug: Slug(name)}
 		}
 	}
-	l := (&Listing{Rooms: old}).next(nil, news, nil)
+	l := (&Listing{Rooms: old}).next(nil, news, causes)
 	made := r.make(news)
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.learn(l.changed, old, l.Rooms, made)
+	r.learn(l, made)
 	return l.Rooms
 }
 
@@ -114,18 +117,52 @@ func TestNamesAreUnique(t *testing.T) {
 	}
 }
 
-// What one list loses, another may still have.
-func TestNamesOutliveOneList(t *testing.T) {
-	r := testRooms(t)
-	one := put(r, nil, map[string]string{"1": "Dev"})
-	two := put(r, nil, map[string]string{"1": "Dev"})
-	put(r, one, map[string]string{"1": ""})
-	if c, _ := r.Named("#dev"); c == nil {
-		t.Error("the name is gone with the first list")
+// A name does not pass to another room because nobody reads the first for a while, nor because the
+// daemon starts again and reads them in another order, or was not there when one was renamed.
+func TestNamesStay(t *testing.T) {
+	memory := NewMemory(state.InMemory(zerolog.Nop())).Names("http://directus.test", "rooms")
+	r := keptRooms(t, memory)
+	put(r, nil, map[string]string{"2": "Dev"})
+	put(r, nil, map[string]string{"1": "Dev", "3": "Tea"})
+	for _, order := range [][]string{{"1", "2"}, {"2", "1"}} {
+		r = keptRooms(t, memory)
+		for _, id := range order {
+			put(r, nil, map[string]string{id: "Dev"})
+		}
+		if got := names(r, "1", "2"); !slices.Equal(got, []string{"#dev-1", "#dev"}) {
+			t.Errorf("after a restart, read as %v: %q", order, got)
+		}
 	}
-	put(r, two, map[string]string{"1": ""})
-	if c, _ := r.Named("#dev"); c != nil {
-		t.Error("the name stays when no list has the room")
+	if c, _ := keptRooms(t, memory).Named("#tea"); c != nil {
+		t.Errorf("a room that nobody reads is %v", c)
+	}
+	r = keptRooms(t, memory)
+	put(r, nil, map[string]string{"3": "Coffee", "4": "Dev"})
+	if got := names(r, "3", "4"); !slices.Equal(got, []string{"#coffee", "#dev-4"}) {
+		t.Errorf("after changes during a restart: %q", got)
+	}
+	if c, moved := r.Named("#tea"); c != r.Channel("3") || !moved {
+		t.Errorf("by the old name it is %v, moved %v", c, moved)
+	}
+	r.retain(map[string]bool{"1": true, "3": true, "4": true})
+	put(r, nil, map[string]string{"5": "Dev"})
+	if got := r.Channel("5").Name(); got != "#dev" {
+		t.Errorf("the name of a room that was deleted meanwhile is not free: %s", got)
+	}
+}
+
+// Of the names that a room had, it is known by the last ones.
+func TestOldNamesAreFew(t *testing.T) {
+	r := testRooms(t)
+	var list map[string]*Room
+	for i := range maxWas + 3 {
+		list = put(r, list, map[string]string{"1": fmt.Sprint("name ", i)})
+	}
+	for i := range maxWas + 2 {
+		c, moved := r.Named(fmt.Sprint("#name-", i))
+		if known := i >= 2; (c != nil) != known || moved != known && known {
+			t.Errorf("by its name before %d others it is %v, moved %v", maxWas+2-i, c, moved)
+		}
 	}
 }
 
