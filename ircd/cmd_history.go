@@ -61,7 +61,11 @@ func (c *conn) historyPage(ctx context.Context, r *historyRequest) error {
 	if err := c.poll(ctx); err != nil {
 		return err
 	}
-	b := c.openHistory(c.endTags(page.End), "chathistory", page.Target)
+	target := page.Target
+	if !wire.IsChannel(target) && wire.Fold(target) == wire.Fold(r.query.Target) {
+		target = r.query.Target // a client may compare it with what it has asked for
+	}
+	b := c.openHistory(c.endTags(page.End), "chathistory", target)
 	return c.showEvents(ctx, b, page.Events, page.More)
 }
 

@@ -3,6 +3,7 @@ package ircd
 import (
 	"context"
 	"errors"
+	"fmt"
 	"strings"
 	"time"
 
@@ -260,23 +261,33 @@ func (c *conn) cmdAuthenticate(ctx context.Context, m *irc.Message) error {
 		return errorReply(irc.ERR_SASLFAIL, "Unknown SASL mechanism")
 	}
 	done, err := s.buf.Add(arg)
-	if err != nil {
-		*s = saslState{failures: s.failures}
-		return errorReply(irc.ERR_SASLTOOLONG, "SASL message too long")
-	}
-	if !done {
+	if err == nil && !done {
 		return nil
 	}
-	account, password, err := wire.DecodePlain(s.buf.String())
+	var account, password string
+	if err == nil {
+		account, password, err = wire.DecodePlain(s.buf.String())
+	}
 	*s = saslState{failures: s.failures}
 	if err != nil {
-		fault := "the message is not SASL PLAIN" // which is not quoted
-		if errors.Is(err, wire.ErrAuthzid) {
-			fault = "acting for another account is not supported"
-		}
-		return errorReply(irc.ERR_SASLFAIL, "SASL authentication failed: "+fault)
+		return saslFailed(arg, err)
 	}
 	return c.loginSASL(ctx, Credentials{Account: account, Secret: password, Nick: c.reg.rawNick})
+}
+
+// saslFailed is the reply to a SASL message that is none; chunk is its last part. None is quoted. One
+// that is right is accepted on one line of any length, see wire.SASLMessage.
+func saslFailed(chunk string, err error) error {
+	fault := "the message is not SASL PLAIN"
+	switch {
+	case errors.Is(err, wire.ErrSASLTooLong):
+		fault = "the message is too long"
+	case len(chunk) > wire.SASLChunk:
+		return errorReply(irc.ERR_SASLTOOLONG, fmt.Sprintf("SASL message too long: send it in parts of %d bytes", wire.SASLChunk))
+	case errors.Is(err, wire.ErrAuthzid):
+		fault = "acting for another account is not supported"
+	}
+	return errorReply(irc.ERR_SASLFAIL, "SASL authentication failed: "+fault)
 }
 
 // loginSASL logs in with SASL and tells the client the outcome.

@@ -270,10 +270,13 @@ func TestSASLFaults(t *testing.T) {
 		for range 30 {
 			c.Send("AUTHENTICATE " + strings.Repeat("A", 400))
 		}
-		c.ExpectNext(":irc.test 905 * :*")
+		c.ExpectNext(":irc.test 904 * :*too long")
 		// The chunks behind the limit belong to no exchange.
 		c.Expect(":irc.test 904 * :*")
 		c.Sync()
+		start()
+		c.Send("AUTHENTICATE " + strings.Repeat("A", 500))
+		c.ExpectNext(":irc.test 905 * :*parts of 400 bytes")
 		// A message of exactly 400 bytes ends with "+".
 		long := ircdtest.Plain("alice@example.com", strings.Repeat("x", 300-len("alice@example.com")-2))
 		if len(long) != 400 {
@@ -284,6 +287,10 @@ func TestSASLFaults(t *testing.T) {
 		c.Refute("* 904 *")
 		c.Send("AUTHENTICATE +")
 		c.ExpectNext(":irc.test 904 * :wrong e-mail or password")
+		start()
+		c.Send("NICK alice", "USER alice 0 * :Alice", "CAP END")
+		c.ExpectNext(":irc.test 906 alice :*")
+		c.ExpectNext(":irc.test 464 alice :*")
 		if n := len(chat.asked()); n != 1 {
 			t.Errorf("asked the backend %d times", n)
 		}

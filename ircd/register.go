@@ -89,6 +89,10 @@ func (c *conn) tryRegister(ctx context.Context) error {
 		return nil
 	}
 	if c.session == nil {
+		if r.sasl.active { // the client goes on without the rest of the message
+			r.sasl = saslState{failures: r.sasl.failures}
+			c.reply(irc.ERR_SASLABORTED, "SASL authentication aborted")
+		}
 		return c.loginPass(ctx)
 	}
 	return c.welcome(ctx)

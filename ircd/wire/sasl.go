@@ -9,14 +9,14 @@ import (
 	"golang.org/x/text/encoding/charmap"
 )
 
-const (
-	saslChunk = 400       // bytes of an AUTHENTICATE that another one follows (IRCv3 SASL 3.1)
-	maxSASL   = 10 * 1024 // bytes of base64 in total
-)
+// SASLChunk is how many bytes an AUTHENTICATE has that another one follows (IRCv3 SASL 3.1).
+const SASLChunk = 400
+
+const maxSASL = 10 * 1024 // bytes of base64 in total
 
 var (
-	// errSASLTooLong says that a message is longer than any credentials (905).
-	errSASLTooLong = errors.New("sasl message too long")
+	// ErrSASLTooLong says that a message is longer than any credentials.
+	ErrSASLTooLong = errors.New("sasl message too long")
 
 	errSASLBase64 = errors.New("sasl message is not base64")
 	errSASLPlain  = errors.New("sasl plain message has not three parts")
@@ -37,10 +37,10 @@ func (s *SASLMessage) Add(chunk string) (done bool, err error) {
 		return true, nil
 	}
 	if s.b.Len()+len(chunk) > maxSASL {
-		return false, errSASLTooLong
+		return false, ErrSASLTooLong
 	}
 	s.b.WriteString(chunk)
-	return len(chunk) != saslChunk, nil
+	return len(chunk) != SASLChunk, nil
 }
 
 // String returns what was added, still in base64. It is a secret.

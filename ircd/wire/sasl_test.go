@@ -41,7 +41,7 @@ func TestSASLBufferTooLong(t *testing.T) {
 	total := 0
 	for {
 		_, err := b.Add(strings.Repeat("x", 400))
-		if errors.Is(err, errSASLTooLong) {
+		if errors.Is(err, ErrSASLTooLong) {
 			break
 		}
 		if total += 400; err != nil || total > maxSASL {
@@ -49,7 +49,7 @@ func TestSASLBufferTooLong(t *testing.T) {
 		}
 	}
 	b = SASLMessage{}
-	if _, err := b.Add(strings.Repeat("x", maxSASL+1)); !errors.Is(err, errSASLTooLong) {
+	if _, err := b.Add(strings.Repeat("x", maxSASL+1)); !errors.Is(err, ErrSASLTooLong) {
 		t.Errorf("one long line: %v", err)
 	}
 	if done, err := b.Add("abcd"); !done || err != nil || b.String() != "abcd" {
