@@ -46,6 +46,7 @@ type setupCmd struct {
 	Files       bool     `help:"Add a field for a file, and let the role read the files of Directus."`
 	Reactions   bool     `help:"Make a collection for reactions, and with --private another for those to private messages."`
 	ReadMarkers bool     `help:"Make a collection for read markers: up to which time each user has read."`
+	Rooms       bool     `help:"Make a collection of rooms, each of which is a channel, and a field of the messages for their room. Directus 12 without a licence cannot keep a room to its members: all rooms are then open to everybody with the role."`
 	Edit        bool     `help:"Let people change and delete their own messages. Directus 12 without a licence can only allow it for all messages, but the daemon still lets only authors and administrators do it."`
 	Private     bool     `help:"Make a collection for messages between two people, which only those two may read. Directus 12 without a licence cannot grant that: the collection is then left out."`
 
@@ -163,6 +164,7 @@ func (c *setupCmd) options() setup.Options {
 		Edit:        c.Edit,
 		Reactions:   c.Reactions,
 		ReadMarkers: c.ReadMarkers,
+		Rooms:       c.Rooms,
 		Private:     c.Private, PrivateReadable: c.PrivateReadable,
 		DryRun: c.DryRun,
 	}

@@ -27,6 +27,8 @@ func TestSetupUsage(t *testing.T) {
 		{"--replies --text-field=reply_to", `two fields of the collection have the name "reply_to"`},
 		{"--attach-role=", "--attach-role names none"},
 		{"--attach-user=", "--attach-user names none"},
+		{"--rooms --collection=rooms", `setup uses the collection "rooms" for something else`},
+		{"--rooms --text-field=room", `two fields of the collection have the name "room"`},
 		{"--read-markers --collection=read_markers", `setup uses the collection "read_markers" for something else: choose another name for the messages`},
 	} {
 		got := runCommand(t, "", append([]string{"setup", url, "--token=x"}, strings.Fields(test.flag)...)...)

@@ -20,6 +20,10 @@ type KeyPair struct {
 	Key  string `yaml:"key"`
 }
 
+type collection struct {
+	Collection string `yaml:"collection"`
+}
+
 const configHead = `# The configuration of directus-ircd. What is not here has its default: IRC
 # clients connect to 127.0.0.1:6667. "directus-ircd config" prints every key.
 `
@@ -33,12 +37,10 @@ func UsualConfig(directus Connection) string {
 // Config is the whole configuration of the daemon, as YAML, for what was found or made. It leaves out optional pieces that have
 // a step with the status Differs.
 func (r Report) Config(directus Connection) string {
-	type collection struct {
-		Collection string `yaml:"collection"`
-	}
 	type channel struct {
 		Name       string      `yaml:"name"`
 		Collection string      `yaml:"collection"`
+		Filter     object      `yaml:"filter,flow,omitempty"`
 		Fields     Fields      `yaml:"fields,flow"`
 		Correct    bool        `yaml:"corrections,omitempty"`
 		Reactions  *collection `yaml:"reactions,flow,omitempty"`
@@ -51,12 +53,19 @@ func (r Report) Config(directus Connection) string {
 	c := struct {
 		Directus Connection  `yaml:"directus"`
 		Channels []channel   `yaml:"channels"`
+		Rooms    *rooms      `yaml:"rooms,omitempty"`
 		Private  *letters    `yaml:"private,omitempty"`
 		Markers  *collection `yaml:"read_markers,omitempty"`
 		Nick     []string    `yaml:"nick,flow,omitempty"`
 	}{Directus: directus, Channels: []channel{{Name: "#" + r.options.Collection, Collection: r.options.Collection, Fields: r.fields, Correct: r.corrections}}}
 	if r.reactions != "" {
 		c.Channels[0].Reactions = &collection{Collection: r.reactions}
+	}
+	if r.rooms != nil {
+		lobby := &c.Channels[0]
+		lobby.Filter = object{roomField: object{"_null": true}}
+		c.Rooms = &rooms{Collection: roomsCollection, Fields: *r.rooms, Join: "member", Create: true, Messages: roomMessages{
+			Collection: lobby.Collection, Room: roomField, Fields: lobby.Fields, Correct: lobby.Correct, Reactions: lobby.Reactions}}
 	}
 	if r.private != "" {
 		c.Private = &letters{Collection: r.private, Kind: r.privateKind}

@@ -25,15 +25,16 @@ const renameCollection = "rename it in the Directus app, so that setup can make 
 // reactionLength is the length of the text of a reaction, in characters.
 const reactionLength = 64
 
-// optional makes the optional pieces that the options ask for, each with its permissions. The steps before are those that
-// every chat needs.
+// piece is a part of the chat that is made on request, with its permissions.
+type piece struct {
+	wanted bool
+	flag   string
+	make   func(context.Context) error
+}
+
+// optional makes the optional pieces that the options ask for, but the rooms.
 func (r *run) optional(ctx context.Context) error {
-	r.report.usable = len(r.report.Steps)
-	for _, piece := range []struct {
-		wanted bool
-		flag   string
-		make   func(context.Context) error
-	}{
+	for _, p := range []piece{
 		{r.opts.Replies, "--replies", r.replies},
 		{r.opts.Files, "--files", r.files},
 		{r.opts.Edit, "--edit", r.edit},
@@ -41,23 +42,35 @@ func (r *run) optional(ctx context.Context) error {
 		{r.opts.Private, "--private", r.private},
 		{r.opts.ReadMarkers, "--read-markers", r.markers},
 	} {
-		if !piece.wanted {
-			continue
-		}
-		before := r.report
-		err := piece.make(ctx)
-		if err != nil && !isRefusal(err) {
+		if err := r.piece(ctx, p); err != nil {
 			return err
 		}
-		if err != nil {
-			r.report.add(Step{What: "what " + piece.flag + " asks for", Status: Differs, Detail: "Directus refused the " + err.Error(),
-				Fix: "run setup with " + piece.flag + " again when that is mended; all the rest can be used"})
-		}
-		if differs(r.report.Steps[len(before.Steps):]) {
-			before.Steps, before.Notes = r.report.Steps, r.report.Notes
-			before.LeftOut = append(before.LeftOut, piece.flag)
-			r.report = before // the piece is left out of the configuration
-		}
+	}
+	return nil
+}
+
+// piece makes a piece if it is wanted. If it cannot be used, it is left out of the configuration.
+func (r *run) piece(ctx context.Context, p piece) error {
+	if !p.wanted {
+		return nil
+	}
+	before := r.report
+	err := p.make(ctx)
+	if err != nil && !isRefusal(err) {
+		return err
+	}
+	if err != nil {
+		r.report.add(Step{What: "what " + p.flag + " asks for", Status: Differs, Detail: "Directus refused the " + err.Error(),
+			Fix: "run setup with " + p.flag + " again when that is mended; all the rest can be used"})
+	}
+	added := r.report.Steps[len(before.Steps):]
+	for i := range added {
+		added[i].optional = true
+	}
+	if differs(added) {
+		before.Steps, before.Notes = r.report.Steps, r.report.Notes
+		before.LeftOut = append(before.LeftOut, p.flag)
+		r.report = before
 	}
 	return nil
 }

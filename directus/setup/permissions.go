@@ -14,7 +14,10 @@ import (
 
 // permissions lets the role read and write messages, and read the names of users.
 func (r *run) permissions(ctx context.Context) error {
-	if err := r.permit(ctx, r.opts.Collection, "read", "create"); err != nil {
+	if err := r.readMessages(ctx); err != nil {
+		return err
+	}
+	if err := r.permit(ctx, r.opts.Collection, "create"); err != nil {
 		return err
 	}
 	// Nicks are made from these fields.
@@ -29,6 +32,7 @@ type rule struct {
 	collection, action string
 	fields             []string
 	items              object // filter of the items that it covers; nil: all
+	which              string // they are; empty: own items
 }
 
 func (p rule) String() string { return fmt.Sprintf("permission to %s %s", p.action, p.collection) }
@@ -193,7 +197,7 @@ func (r *run) grant(ctx context.Context, p rule) error {
 	detail := "fields " + strings.Join(p.fields, ", ")
 	if p.items != nil {
 		body["permissions"] = p.items
-		detail += ", own items"
+		detail += ", " + cmp.Or(p.which, "own items")
 	}
 	return r.change(ctx, Step{What: p.String(), Status: Created, Detail: detail}, http.MethodPost, "/permissions", body)
 }

@@ -26,6 +26,8 @@ type Step struct {
 	Status Status
 	Detail string // how it differs or what it costs; empty: nothing to say
 	Fix    string // what to do about it; empty: nothing
+
+	optional bool // a chat works without it
 }
 
 func (s Step) String() string {
@@ -48,12 +50,14 @@ type Report struct {
 	LeftOut []string
 
 	options Options
-	usable  int    // number of Steps about the collection, the role and its permissions, which come first
+	done    bool   // Run has come to its end
 	fields  Fields // as found or made; a name is empty if the collection has no such field
 	// Names of the optional collections that can be used; empty for the others.
 	reactions, private, privateReactions, markers string
 	privateKind                                   string // name of the field of the private messages; empty if they have none
 	corrections                                   bool   // people may change their own messages
+	rooms                                         *roomFields
+	closable                                      bool // rooms can be open to their members alone
 }
 
 // Complete reports whether everything that was asked for can be used, or could be after a run without DryRun: no step
@@ -65,7 +69,7 @@ func (r Report) Complete() bool {
 // Usable reports whether a chat can work with the collection, the role and its permissions, even if an optional piece
 // cannot be used.
 func (r Report) Usable() bool {
-	return r.usable > 0 && !differs(r.Steps[:r.usable])
+	return r.done && !slices.ContainsFunc(r.Steps, func(s Step) bool { return s.Status == Differs && !s.optional })
 }
 
 // Changed reports whether Run changed anything in Directus.

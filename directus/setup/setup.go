@@ -80,6 +80,9 @@ type Options struct {
 	Edit bool
 	// Reactions makes a collection for reactions, and with Private another for those to private messages.
 	Reactions bool
+	// Rooms makes a collection of rooms, and lets each message be in one. Directus 12 without a licence cannot grant rights on
+	// single rooms: all of them are then open to everybody with the role.
+	Rooms bool
 	// ReadMarkers makes a collection for read markers: up to which time each user has read.
 	ReadMarkers bool
 	// Private makes a collection for messages between two people, which only those two may read. Directus 12 without a
@@ -133,7 +136,8 @@ func (o Options) Validate() error {
 	for _, other := range []struct {
 		wanted bool
 		name   string
-	}{{o.Private, privateCollection}, {o.Private && o.Reactions, privateCollection + reactionsSuffix}, {o.ReadMarkers, markersCollection}} {
+	}{{o.Private, privateCollection}, {o.Private && o.Reactions, privateCollection + reactionsSuffix}, {o.ReadMarkers, markersCollection},
+		{o.Rooms, roomsCollection}, {o.Rooms, membersCollection}} {
 		if other.wanted && o.Collection == other.name {
 			return fmt.Errorf("setup uses the collection %q for something else: choose another name for the messages", o.Collection)
 		}
@@ -144,6 +148,9 @@ func (o Options) Validate() error {
 	}
 	if o.Files {
 		fields = append(fields, fileField)
+	}
+	if o.Rooms {
+		fields = append(fields, roomField)
 	}
 	for _, n := range fields {
 		if names[n] {
@@ -169,6 +176,7 @@ func Run(ctx context.Context, account Account, opts Options) (Report, error) {
 		r.collection,
 		r.role,
 		r.policy,
+		func(ctx context.Context) error { return r.piece(ctx, piece{opts.Rooms, "--rooms", r.rooms}) },
 		r.permissions,
 		r.optional,
 	} {
@@ -176,6 +184,7 @@ func Run(ctx context.Context, account Account, opts Options) (Report, error) {
 			return r.report, err
 		}
 	}
+	r.report.done = true
 	return r.report, nil
 }
 

@@ -3,6 +3,7 @@ package setup
 import (
 	"context"
 	"fmt"
+	"maps"
 	"net/http"
 	"slices"
 
@@ -15,6 +16,7 @@ type part struct {
 	check    func(f field) finding
 	target   string // collection that the relation points to; empty: no relation
 	onDelete string // what happens to the field when the item that it points to is deleted: "SET NULL" or "CASCADE"
+	meta     object // of the relation; nil: nothing
 	special  string // the special by which a field of another name can be suggested; empty: none can
 	without  string // what it means that there is no such field; empty: the collection is of no use
 	widen    bool   // remove the limit on its length
@@ -190,8 +192,10 @@ func (r *run) lead(ctx context.Context, collection string, p part, f *field) err
 		r.report.add(step)
 		return nil
 	}
+	meta := object{} // with null, the Directus app would not know the relation
+	maps.Copy(meta, p.meta)
 	return r.change(ctx, step, http.MethodPost, "/relations", object{
 		"collection": collection, "field": p.name(), "related_collection": p.target,
-		"schema": object{"on_delete": p.onDelete}, "meta": object{},
+		"schema": object{"on_delete": p.onDelete}, "meta": meta,
 	})
 }
