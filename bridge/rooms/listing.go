@@ -152,12 +152,12 @@ func (c *Config) parse(item map[string]json.RawMessage) (room *Room, archived, o
 	if c.Fields.Topic != "" {
 		r.Topic = text.Clip(collection.Scalar(item[c.Fields.Topic]), maxTopic)
 	}
-	return r, c.Fields.Archived != "" && isArchived(item[c.Fields.Archived]), true
+	return r, c.Fields.Archived != "" && IsArchived(item[c.Fields.Archived]), true
 }
 
-// isArchived reports whether a field says that its room is archived: a yes, a number that is
+// IsArchived reports whether a field says that its room is archived: a yes, a number that is
 // not 0, or the status that Directus itself gives to archived items.
-func isArchived(raw json.RawMessage) bool {
+func IsArchived(raw json.RawMessage) bool {
 	switch s := collection.Scalar(raw); s {
 	case "", "false", "0":
 		return false

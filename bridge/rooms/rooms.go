@@ -41,7 +41,7 @@ type Config struct {
 type Fields struct {
 	Name  string
 	Topic string
-	// Archived says by its value that the room is not to be seen: see isArchived.
+	// Archived says by its value that the room is not to be seen: see IsArchived.
 	Archived string
 	// Member is a relation to users, many to many, with the field directus_users_id.
 	Member string

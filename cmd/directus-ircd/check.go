@@ -2,11 +2,13 @@ package main
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 
 	"directus-ircd/bridge"
 	"directus-ircd/bridge/people"
+	"directus-ircd/bridge/rooms"
 	"directus-ircd/cmd/directus-ircd/check"
 	"directus-ircd/cmd/directus-ircd/config"
 	"directus-ircd/directus"
@@ -31,6 +33,13 @@ func (names) Nicks(u directus.User, fields []string) (plain, numbered string) {
 }
 
 func (names) IsAccountName(value string) bool { return people.IsAccountName(value) }
+
+func (names) Room(name string) string { return rooms.Slug(name) }
+
+func (names) Archived(value any) bool {
+	raw, err := json.Marshal(value)
+	return err == nil && rooms.IsArchived(raw)
+}
 
 // Run validates the file and checks Directus, with a login as that user.
 func (c *checkCmd) Run(ctx context.Context, env *environment) error {

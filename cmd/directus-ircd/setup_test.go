@@ -1,9 +1,11 @@
 package main
 
 import (
+	"cmp"
 	"net/http"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -155,7 +157,7 @@ func (o *operator) lacks() {
 // extends makes all there is, and checks the configuration that setup prints.
 func (o *operator) extends() (fits string) {
 	o.file = filepath.Join(o.t.TempDir(), "config.yaml")
-	all := runCommand(o.t, "", "setup", o.url, "--token="+directustest.AdminToken, "--out="+o.file, "--replies", "--files", "--edit", "--reactions", "--read-markers", "--private", "--private-readable")
+	all := runCommand(o.t, "", "setup", o.url, "--token="+directustest.AdminToken, "--out="+o.file, "--replies", "--files", "--edit", "--reactions", "--read-markers", "--private", "--private-readable", "--rooms")
 	if all.code != 0 || all.stderr != "" {
 		o.t.Fatalf("setup: %+v", all)
 	}
@@ -168,7 +170,7 @@ func (o *operator) extends() (fits string) {
 	if good.code != 0 || strings.Contains(good.stdout, "MISSING") {
 		o.t.Errorf("check: %+v", good)
 	}
-	for _, want := range []string{"ok       the login is marked as a bot's", "ok       messages.irc_kind can", "ok       private_messages.irc_kind can", "ok       messages.file: the names of files can be read", "ok       private_messages.nonce is unique", "ok       messages_reactions.date_created is filled by Directus", "ok       private_messages_reactions.date_created is filled by Directus", "ok       private messages: this user may react in private_messages_reactions"} {
+	for _, want := range []string{"ok       the login is marked as a bot's", "ok       messages.irc_kind can", "ok       private_messages.irc_kind can", "ok       messages.file: the names of files can be read", "ok       private_messages.nonce is unique", "ok       messages_reactions.date_created is filled by Directus", "ok       private_messages_reactions.date_created is filled by Directus", "ok       private messages: this user may react in private_messages_reactions", "ok       rooms: messages.room leads to "} {
 		if o.tellsNothing && !strings.Contains(want, "names") && !strings.Contains(want, "bot") {
 			continue
 		}
@@ -256,19 +258,29 @@ func checkEverything(t *testing.T, s *directustest.Server, kevin directustest.Us
 	k.Expect(":" + anick + "!* REDACT #messages " + first + "*")
 	a.Send("PRIVMSG " + knick + " :just between us")
 	k.Expect(":" + anick + "!* PRIVMSG " + knick + " :just between us")
+	k.Send("JOIN #Kitchen")
+	k.Expect("* 366 * #kitchen *")
+	a.Expect("*INVITE " + anick + " *#kitchen*")
+	a.Send("JOIN #kitchen", "PRIVMSG #kitchen :tea")
+	k.Expect(":" + anick + "!* PRIVMSG #kitchen :tea")
 	a.Send("MARKREAD #messages timestamp=2026-01-02T03:04:05.006Z")
 	a.Expect("*MARKREAD #messages timestamp=2026-01-02T03:04:05.006Z")
 	if err := d.end(); err != nil {
 		t.Error(err)
 	}
-	for collection, want := range map[string]string{
-		"messages":         "you too",
-		"private_messages": "just between us",
-		"read_markers":     "#messages",
+	for collection, want := range map[string][]any{
+		"messages":         {"you too", "tea"},
+		"private_messages": {"just between us"},
+		"read_markers":     {"#messages"},
+		"rooms":            {"Kitchen"},
 	} {
 		var items []map[string]any
 		s.Do(http.MethodGet, "/items/"+collection, nil, nil, &items)
-		if len(items) != 1 || items[0]["text"] != want && items[0]["target"] != want {
+		got := []any{}
+		for _, item := range items {
+			got = append(got, cmp.Or(item["text"], item["target"], item["name"]))
+		}
+		if !slices.Equal(got, want) {
 			t.Errorf("%s holds %v", collection, items)
 		}
 	}

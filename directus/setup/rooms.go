@@ -158,7 +158,7 @@ func checkYes(f field) finding {
 func (r *run) open(ctx context.Context) error {
 	r.report.add(Step{What: "members of rooms", Status: Limited,
 		Detail: "left out: this Directus has no licence for permissions on single items, so every room is open to everybody with the role",
-		Fix:    "if some rooms are not for all: add a licence key, delete the permissions to read " + roomsCollection + " and " + r.opts.Collection + ", and run setup again"})
+		Fix:    "if some rooms are not for all: add a licence key, delete the permissions on " + roomsCollection + " and to read " + r.opts.Collection + ", and run setup again"})
 	r.report.note("everybody with the role may read, make, rename, describe and archive every room")
 	return r.permit(ctx, roomsCollection, "read", "create", "update")
 }

@@ -50,6 +50,12 @@ type Names interface {
 	Nicks(u directus.User, fields []string) (plain, numbered string)
 	// IsAccountName reports whether a value can be an account name.
 	IsAccountName(value string) bool
+	// Room returns the channel that a room with this name is, unless another one has it; empty
+	// if it makes none.
+	Room(name string) string
+	// Archived reports whether a value of the field of rooms that says so means that a room is
+	// archived.
+	Archived(value any) bool
 }
 
 // Device is what a login names behind the account, as in kevin@example.com/laptop.

@@ -59,51 +59,67 @@ func (p *prober) creatable(ctx context.Context, granted directus.Permissions) {
 		if !p.canRead[c.Collection] {
 			continue // reported already
 		}
-		p.creates(ctx, c.Name, c.Collection, "set", []string{c.Fields.Text, c.Fields.Nonce}, c.Set, granted[c.Collection]["create"].Presets, c.Filter)
+		d := demand{where: c.Name, collection: c.Collection, setting: "set", written: []string{c.Fields.Text, c.Fields.Nonce}, set: c.Set,
+			presets: granted[c.Collection]["create"].Presets, filter: c.Filter, lost: lostMessages}
+		if r := p.cfg.Rooms.Messages; c.Name == roomsName {
+			d.setting, d.written, d.filter = "", append(d.written, r.Room), nil
+		}
+		p.creates(ctx, d)
 	}
 	if m := p.cfg.Private; p.canRead[m.Collection] {
-		p.creates(ctx, "private messages", m.Collection, "", []string{config.PrivateFields.Text, config.PrivateFields.Nonce, config.PrivateFields.Recipient}, nil, granted[m.Collection]["create"].Presets, nil)
+		p.creates(ctx, demand{where: "private messages", collection: m.Collection, presets: granted[m.Collection]["create"].Presets, lost: lostMessages,
+			written: []string{config.PrivateFields.Text, config.PrivateFields.Nonce, config.PrivateFields.Recipient}})
 	}
 }
 
-// creates checks, without creating one, that an item can be created with the fields that
-// are written, and that the filter then matches it. presets are the values that the user's
-// permission adds. where names the channel, and setting the key for further values: "set",
-// or empty if there is none.
-func (p *prober) creates(ctx context.Context, where, collection, setting string, written []string, set, presets, filter map[string]any) {
-	fields, complete := p.definitions(ctx, collection, filter)
+const lostMessages = "no message can be sent"
+
+// A demand is an item that the daemon is to create.
+type demand struct {
+	where, collection string         // where names the channel
+	written           []string       // the fields that are written
+	set, presets      map[string]any // further values; presets are those that the user's permission adds
+	filter            map[string]any // which the item has to match
+	setting           string         // the key for further values: "set", or empty if there is none
+	lost              string         // what cannot be done if the item cannot be created
+}
+
+// creates checks, without creating it, that an item can be created with the fields that are
+// written, and that the filter then matches it.
+func (p *prober) creates(ctx context.Context, d demand) {
+	fields, complete := p.definitions(ctx, d.collection, d.filter)
 	if !complete {
-		p.note("run check with the login of an administrator", "%s: it is not known whether %s has other mandatory fields", where, collection)
+		p.note("run check with the login of an administrator", "%s: it is not known whether %s has other mandatory fields", d.where, d.collection)
 	}
 	item := map[string]any{} // the values that are known
-	for _, d := range fields {
-		if d.Schema != nil && !slices.Contains(written, d.Field) && len(d.Meta.Special) == 0 && !d.Schema.Increments {
-			item[d.Field] = d.Schema.Default
+	for _, f := range fields {
+		if f.Schema != nil && !slices.Contains(d.written, f.Field) && len(f.Meta.Special) == 0 && !f.Schema.Increments {
+			item[f.Field] = f.Schema.Default
 		}
 	}
-	maps.Copy(item, presets)
-	maps.Copy(item, set)
+	maps.Copy(item, d.presets)
+	maps.Copy(item, d.set)
 	fix := "give it a default value in the data model"
-	if setting != "" {
-		fix += ", or a value under " + setting + " in the configuration"
+	if d.setting != "" {
+		fix += ", or a value under " + d.setting + " in the configuration"
 	}
-	for _, d := range fields {
-		_, given := item[d.Field]
-		given = given && item[d.Field] != nil || slices.Contains(written, d.Field)
-		if !d.mandatory() || given {
+	for _, f := range fields {
+		_, given := item[f.Field]
+		given = given && item[f.Field] != nil || slices.Contains(d.written, f.Field)
+		if !f.mandatory() || given {
 			continue
 		}
-		if d.Schema.IsKey {
-			p.miss("use a primary key that Directus fills in: an auto-incremented number or a generated UUID", "%s: nothing fills in the primary key %s.%s, so no message can be sent", where, collection, d.Field)
+		if f.Schema.IsKey {
+			p.miss("use a primary key that Directus fills in: an auto-incremented number or a generated UUID", "%s: nothing fills in the primary key %s.%s, so %s", d.where, d.collection, f.Field, d.lost)
 			continue
 		}
-		p.miss(fix, "%s: %s.%s is mandatory and has no default, so no message can be sent", where, collection, d.Field)
+		p.miss(fix, "%s: %s.%s is mandatory and has no default, so %s", d.where, d.collection, f.Field, d.lost)
 	}
 	if len(fields) == 0 {
-		item = set
+		item = d.set
 	}
-	for _, unmet := range unmet(filter, item) {
-		p.miss("write the value that the filter asks for under "+setting+", or change the filter", "%s: messages would be stored but shown to nobody, because %s of a new item does not match the filter (%s)", where, unmet.field, unmet.rule)
+	for _, unmet := range unmet(d.filter, item) {
+		p.miss("write the value that the filter asks for under "+d.setting+", or change the filter", "%s: messages would be stored but shown to nobody, because %s of a new item does not match the filter (%s)", d.where, unmet.field, unmet.rule)
 	}
 }
 

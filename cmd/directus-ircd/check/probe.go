@@ -60,7 +60,7 @@ func (p *prober) asUser(ctx context.Context, login func(context.Context, *direct
 	p.nick(ctx)
 	p.marked()
 	p.server(ctx)
-	p.rooms(ctx)
+	p.roomsChannel()
 	if p.close != nil {
 		defer p.close()
 	}
@@ -70,6 +70,7 @@ func (p *prober) asUser(ctx context.Context, login func(context.Context, *direct
 		p.note("run check again when this is done", "the rest was not checked")
 		return
 	}
+	p.rooms(ctx)
 	p.users(ctx)
 	p.private(ctx)
 	p.markers(ctx)

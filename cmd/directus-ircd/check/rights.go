@@ -15,6 +15,7 @@ import (
 func (p *prober) rights(ctx context.Context) {
 	granted, err := p.account.Permissions(ctx)
 	p.creatable(ctx, granted)
+	p.roomRights(ctx, granted)
 	p.write(ctx, granted)
 	if err != nil || granted == nil {
 		p.note("send a message to find out: this Directus does not list permissions (10 never does)", "it is not known whether this user may write")

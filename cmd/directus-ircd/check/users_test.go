@@ -19,6 +19,15 @@ func (spoken) Nicks(u directus.User, fields []string) (plain, numbered string) {
 
 func (spoken) IsAccountName(value string) bool { return value != "" && !strings.Contains(value, "@") }
 
+func (spoken) Room(name string) string {
+	if name == "" {
+		return ""
+	}
+	return "#" + strings.ToLower(name)
+}
+
+func (spoken) Archived(value any) bool { return value == true }
+
 const (
 	uniqueText = `{"data":{"field":"username","type":"string","schema":{"is_unique":true}}}`
 	mayChange  = `{"data":{"directus_users":{"read":{"access":"full","fields":["*"]},"update":{"access":"partial","fields":["first_name","username"]}}}}`
