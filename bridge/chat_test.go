@@ -98,10 +98,14 @@ func (c *chat) visit(name string, channels ...string) *visitor {
 	return v
 }
 
-// poll is Poll of the session, without the word that acquaintances may have changed, which
-// comes with each check of the user.
+// poll is News of the session, or Poll where that will not do, as in the server, without the word
+// that acquaintances may have changed, which comes with each check of the user.
 func (v *visitor) poll() ([]ircd.Event, error) {
-	events, err := v.session.Poll(v.t.Context())
+	events, ok := v.session.News()
+	var err error
+	if events = slices.Clone(events); !ok {
+		events, err = v.session.Poll(v.t.Context())
+	}
 	return slices.DeleteFunc(events, func(ev ircd.Event) bool {
 		_, again := ev.(*ircd.Acquaintances)
 		return again

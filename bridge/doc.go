@@ -36,14 +36,15 @@
 // Feed.run (feed/feed.go) takes it from the subscription. It waits in feed/reorder.go for
 // rows that are older, is made into a message for each channel that shows it
 // (feed/publish.go), and is appended to the feed's journal (feed/journal.go), which wakes
-// the sessions. session.Poll (poll.go) leaves out what its client has seen (view.go).
+// the sessions. session.News, or session.Poll where more than news may have come (poll.go),
+// leaves out what its client has seen (view.go).
 //
 // The collection is the log and the socket a doorbell: whenever an event may be missing, the
 // feed reads the collection (feed/catchup.go) and publishes what it has not shown.
 //
 // # Goroutines
 //
-// A session belongs to the connection's goroutine, which calls its methods one at a time;
+// A session belongs to the connection, of which one goroutine at a time calls its methods;
 // what others leave for it is in its mailbox (view.go) and in journals. A member owns the
 // goroutines of its realtime link, its checks and its markers, and joins them when its last
 // session closes. feed.Set owns one goroutine for each feed and joins it when the last

@@ -5,6 +5,7 @@ import "directus-ircd/ircd"
 // fullSession is a session with all optional parts, as every one of bridge is.
 type fullSession interface {
 	ircd.Session
+	ircd.Newscaster
 	ircd.Reactor
 	ircd.TopicSetter
 	ircd.RoomKeeper

@@ -255,7 +255,7 @@ func (s *session) open(g *collection.Group) *view {
 	key := s.keyOf(g)
 	i := slices.IndexFunc(s.views, func(v *view) bool { return v.feed.Key == key })
 	if i < 0 {
-		r := s.member.feeds.Attach(key, s.member, s.ring)
+		r := s.member.feeds.Attach(key, s.member, s.wakeFor)
 		if r == nil { // the rights have just changed, and so the key
 			return s.open(g)
 		}

@@ -44,7 +44,7 @@ func moving(t *testing.T, from, to feed.Key) (s *session, j *joined, old, next *
 	s.member, s.plan, s.nextLook = m, &plan{}, time.Now().Add(time.Hour)
 	s.backend.plan.Store(s.plan)
 	view := func(f *feed.Feed) *view {
-		v := &view{feed: f, reader: f.Attach(m, s.ring), uses: 1, sent: map[sentItem]time.Time{}, changes: map[string]struct{}{}}
+		v := &view{feed: f, reader: f.Attach(m, s.wakeFor), uses: 1, sent: map[sentItem]time.Time{}, changes: map[string]struct{}{}}
 		s.views = append(s.views, v)
 		return v
 	}

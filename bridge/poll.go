@@ -16,6 +16,8 @@ import (
 // Poll implements ircd.Session. It shows at most one backlog in each call: the backlogs of
 // several channels should not be in memory at once.
 func (s *session) Poll(ctx context.Context) ([]ircd.Event, error) {
+	s.stirred.Store(false)
+	s.calm = time.Time{}
 	down, ended := s.member.health()
 	if errors.Is(ended, ircd.ErrPanic) {
 		return nil, ended
@@ -66,7 +68,49 @@ func (s *session) Poll(ctx context.Context) ([]ircd.Event, error) {
 		}
 	}
 	events = append(events, s.arrive(ctx, arriving)...)
+	if verified && next == nil && s.isWell() {
+		s.calm = time.Now().Add(calmTime)
+	}
 	return append(events, s.mail.take()...), nil
+}
+
+// calmTime is how long after a Poll, at most, News takes its place. What is due at some time
+// and rings nobody, as regroup, waits so much longer where messages come one upon another.
+const calmTime = time.Second
+
+// maxLatest is for how many events News keeps room from one call to the next.
+const maxLatest = 4
+
+// isWell reports whether nothing is the matter with any channel, so that all that can come
+// of its feed are entries to show.
+func (s *session) isWell() bool {
+	return !s.anyJoined(func(j *joined) bool {
+		return j.due || j.out || j.move != nil || j.told != none || j.view.held || j.view.out > 0 || j.visit != nil && !j.Private
+	})
+}
+
+// News implements ircd.Newscaster. Whoever changes a state that Poll looks at rings the
+// session, so that until then, and for as long as calmTime, Poll would only read the feeds. What
+// proves that they may be read is looked at for each message.
+func (s *session) News() ([]ircd.Event, bool) {
+	if s.stirred.Load() || !time.Now().Before(s.calm) || !s.member.isVerified() {
+		return nil, false
+	}
+	events := s.latest[:0]
+	for _, v := range s.views {
+		var err error
+		if events, err = s.read(v, events, nil); err != nil {
+			s.ring() // Poll meets it again
+			break
+		}
+	}
+	if s.latest = nil; cap(events) <= maxLatest {
+		s.latest = events
+	}
+	if s.unacked {
+		s.ring() // so that the client is asked for a receipt
+	}
+	return events, true
 }
 
 // isSilent reports whether nothing of a view may be shown now. verified is the result of the

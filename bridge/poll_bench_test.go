@@ -24,7 +24,7 @@ func BenchmarkPoll(b *testing.B) {
 	all := make([]*session, sessions)
 	for i := range all {
 		s := newSession(b0, people.Person{}, device{})
-		v := &view{feed: f, reader: f.Attach(m, s.ring), uses: 1, sent: map[sentItem]time.Time{}, changes: map[string]struct{}{}}
+		v := &view{feed: f, reader: f.Attach(m, s.wakeFor), uses: 1, sent: map[sentItem]time.Time{}, changes: map[string]struct{}{}}
 		s.member, s.plan, s.views = m, still, append(s.views, v)
 		s.nextLook = time.Now().Add(time.Hour)
 		s.setJoined(c.Key(), &joined{Channel: c, view: v})

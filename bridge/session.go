@@ -36,7 +36,7 @@ const (
 )
 
 // session implements ircd.Session: one IRC connection's view of the chat. All fields belong
-// to that connection's goroutine, except wake and mail, which any goroutine may use.
+// to that connection, except wake, mail and stirred, which any goroutine may use.
 type session struct {
 	backend     *Backend
 	member      *member
@@ -61,6 +61,11 @@ type session struct {
 	pageEnds    map[*collection.Channel]*pageEnd
 	unacked     bool        // something was shown since the last AskReceipt
 	retry       *time.Timer // rings at nextBacklog; nil until needed
+	// stirred says that something but entries of feeds may have changed since the last Poll, which
+	// has found that all is well until calm, as long as nothing does.
+	stirred atomic.Bool
+	calm    time.Time
+	latest  []ircd.Event // what News has returned last
 }
 
 // joined is a channel that the client is in, or was removed from for a while (out). The
@@ -131,6 +136,7 @@ func (j *joined) Name() string { return cmp.Or(j.as, j.Channel.Name()) }
 
 var _ interface {
 	ircd.Session
+	ircd.Newscaster
 	ircd.DeviceSession
 	ircd.Reactor
 	ircd.TopicSetter
@@ -173,7 +179,15 @@ func (s *session) anyJoined(holds func(*joined) bool) bool {
 }
 
 // ring makes the session's Wake channel readable. It may be called from any goroutine.
-func (s *session) ring() { s.wake.Load().Ring() }
+func (s *session) ring() { s.wakeFor(false) }
+
+// wakeFor is ring; if it is for entries of a feed alone, News may do.
+func (s *session) wakeFor(news bool) {
+	if !news {
+		s.stirred.Store(true)
+	}
+	s.wake.Load().Ring()
+}
 
 func (s *session) WakeBy(p *bell.Pull) {
 	s.wake.Store(p)

@@ -14,7 +14,7 @@ func TestPagesLeaveOutWhatWasShown(t *testing.T) {
 	at := time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
 	m := stillMember(t)
 	c, f := &collection.Channel{Config: collection.Config{Name: "#a"}}, stillFeed(m, feed.Key{})
-	v := &view{feed: f, reader: f.Attach(m, func() {})}
+	v := &view{feed: f, reader: f.Attach(m, func(bool) {})}
 	j := &joined{Channel: c, view: v, at: at, fetches: true}
 	s := &session{joined: map[string]*joined{"#a": j}, member: m}
 	for id, read := range map[string]bool{"found by reading": true, "brought by an event": false} {

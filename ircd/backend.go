@@ -85,7 +85,7 @@ type Credentials struct {
 }
 
 // A Session is one client's view of the chat. All methods, Poll and Close included, are
-// called from that client's own goroutine and never concurrently, so an implementation
+// called on behalf of that client alone and never concurrently, so an implementation
 // needs no locks of its own.
 //
 // A ctx ends with the connection, or when a command has taken so long that later ones
@@ -158,6 +158,13 @@ type Session interface {
 // same rules as those of Session. The server checks for them once, when Login has returned
 // the session. It uses an interface only if both the session implements it and Features
 // says that the chat supports it.
+
+// A Newscaster is a Session whose news can mostly be had without waiting.
+type Newscaster interface {
+	// News is Poll for a session with which all is well. It does not wait. ok is false if Poll
+	// has to be called; then it has done nothing. The events are overwritten by the next call.
+	News() (events []Event, ok bool)
+}
 
 // A Reactor is a Session whose user can react to messages.
 type Reactor interface {

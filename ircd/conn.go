@@ -1,6 +1,7 @@
 package ircd
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -29,8 +30,8 @@ const (
 )
 
 // conn is one client's connection. Two goroutines serve it: one reads and cuts the input
-// into lines (run), the other owns all state (loop) and writes what the client takes at once.
-// While there is output that it does not take, a third one writes (writer). run joins them.
+// into lines (run), the other owns all state (loop), but while it waits: see bring. Both write
+// what the client takes at once; while there is more, a third one writes. run joins them.
 type conn struct {
 	// Static after newConn.
 	srv    *Server
@@ -58,16 +59,17 @@ type conn struct {
 
 	start time.Time
 
-	// heard is when the last line was read, in nanoseconds since start, so that clock
-	// changes do not matter. Written by read, read by loop.
+	// heard is when the last line was read, in nanoseconds since start, which no change of the
+	// clock concerns. Written by read, read by loop.
 	heard atomic.Int64
 	// sharedCaps is a copy of caps for other goroutines.
 	sharedCaps atomic.Uint64
-	// inputErr is why the input ended. read writes it before it closes lines, and loop
-	// reads it after that.
+	// inputErr is why the input ended. read writes it before it closes lines, and loop reads it then.
 	inputErr error
 
-	// loop owns everything below.
+	bringing func() error // bringNews; static
+	turns    sync.Mutex   // held by loop, but while it waits for its bell alone, and by bring
+	// Whoever holds turns owns everything below.
 	set        *settings
 	caps       capSet
 	logins     bool // whether the client knows that it can log in
@@ -100,6 +102,8 @@ type conn struct {
 	lent     bool      // out1 begins as the text of a rendering, which others share
 	polling  *patience // of the last poll
 	later    []Event   // news to show at the end of the turn, see pollBefore
+	broken   error     // why bring has ended the connection; nil: it has not
+	left     bool      // bring has left something to loop
 }
 
 // joinedChannel is a channel that the client is in.
@@ -152,13 +156,13 @@ func newConn(s *Server, nc net.Conn, addr netip.Addr, opts ListenOptions) *conn 
 		p.Bell = c.bell
 	}
 	c.writer.hurt = c.ending.Ring
+	c.news.Crew, c.news.Answer, c.bringing = s.crew, c.bring, c.bringNews
 	return c
 }
 
 // run serves the connection and returns once all its goroutines have ended. When ctx
-// ends, the client is told the text of its cause. run itself does the reading, which
-// needs little stack; loop, which sometimes needs a deep one, runs on a goroutine of its
-// own whose stack can shrink again.
+// ends, the client is told the text of its cause. run itself does the reading, which needs
+// little stack; loop, which may need a deep one, has a goroutine whose stack can shrink.
 func (c *conn) run(ctx context.Context) {
 	cctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
@@ -178,7 +182,7 @@ func (c *conn) run(ctx context.Context) {
 	looping.Wait()
 }
 
-// await waits until ended is closed, for at most limit, and reports whether it was.
+// await reports whether ended was closed within limit.
 func await(ended <-chan struct{}, limit time.Duration) bool {
 	select {
 	case <-ended:
@@ -224,8 +228,9 @@ func (c *conn) read(ctx context.Context) {
 	})
 }
 
-// loop handles lines, news and timers until the connection ends, and returns why.
+// loop handles lines, news and timers until the connection ends, and returns why, holding turns.
 func (c *conn) loop(ctx context.Context) error {
+	c.turns.Lock()
 	c.logins = c.srv.logins.available()
 	c.takeSettings() // they may have changed before the bell was registered
 	c.prepareToLeave()
@@ -247,11 +252,13 @@ func (c *conn) loop(ctx context.Context) error {
 	}
 }
 
-// wait returns when the bell was rung, or after what comes of something that is seldom awaited.
+// wait returns when the bell was rung, or after what comes of what is seldom awaited.
 func (c *conn) wait(ctx context.Context) error {
 	expiry := c.multilineExpiry()
 	if expiry == nil && c.leaving == nil && c.monitor.again == nil && c.receipts.pause == nil {
+		c.turns.Unlock()
 		<-c.bell
+		c.turns.Lock()
 		return nil
 	}
 	select {
@@ -279,8 +286,8 @@ func (c *conn) turn(ctx context.Context, timer *time.Timer) error {
 		case err := <-c.writer.failed:
 			return c.drain(ctx, err)
 		default:
-			if ctx.Err() != nil {
-				return context.Cause(ctx)
+			if end := cmp.Or(context.Cause(ctx), c.broken); end != nil {
+				return end
 			}
 		}
 	}

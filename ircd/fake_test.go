@@ -301,6 +301,18 @@ func (s *fakeSession) Poll(ctx context.Context) ([]Event, error) {
 	return events, s.err
 }
 
+func (s *fakeSession) News() ([]Event, bool) {
+	s.mayCrash("News")
+	s.chat.mu.Lock()
+	defer s.chat.mu.Unlock()
+	if s.err != nil || s.chat.poll != nil || s.chat.device {
+		return nil, false
+	}
+	events := s.queue
+	s.queue = nil
+	return events, true
+}
+
 func (s *fakeSession) AskReceipt() bool {
 	s.chat.mu.Lock()
 	defer s.chat.mu.Unlock()

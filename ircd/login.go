@@ -77,6 +77,7 @@ func (c *conn) takeSession(ctx context.Context, session Session) {
 	before := c.offered()
 	session.WakeBy(&c.news)
 	c.session, c.user = session, session.User()
+	c.has.news, _ = session.(Newscaster)
 	c.has.reactions, _ = session.(Reactor)
 	c.has.topics, _ = session.(TopicSetter)
 	c.has.rooms, _ = session.(RoomKeeper)
@@ -92,6 +93,7 @@ func (c *conn) takeSession(ctx context.Context, session Session) {
 
 // abilities are the optional interfaces of a session; nil where it lacks one.
 type abilities struct {
+	news      Newscaster
 	reactions Reactor
 	topics    TopicSetter
 	rooms     RoomKeeper

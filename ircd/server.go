@@ -78,6 +78,7 @@ type Server struct {
 	slots      *slots
 	reconnects *reconnects
 	sessions   sessions
+	crew       *bell.Crew               // brings news to those who wait for nothing else
 	farewell   atomic.Pointer[farewell] // nil before Drain
 	refusal    chan struct{}            // semaphore: refusals that are being told
 }
@@ -110,6 +111,7 @@ func NewServer(be Backend, opts Options) *Server {
 		slots:      newSlots(opts.Limits.Connections, opts.Limits.ConnectionsPerAddress),
 		reconnects: newReconnects(opts.Limits.ReconnectsPerMinute),
 		refusal:    make(chan struct{}, maxRefusals),
+		crew:       bell.NewCrew(),
 	}
 	s.settings.Store(newSettings(opts, be.Features()))
 	return s
@@ -135,6 +137,7 @@ func (s *Server) Serve(ctx context.Context, ln net.Listener, opts ListenOptions)
 	err := s.accept(ctx, ln, opts, &conns)
 	ln.Close()
 	conns.Wait()
+	s.crew.Wait()
 	return err
 }
 

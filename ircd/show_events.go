@@ -34,11 +34,8 @@ func (c *conn) pollBefore(ctx context.Context, m *Message) error {
 	c.showPresence()
 	var now time.Time // by the backend's clock; zero until a message needs it
 	for i, ev := range events {
-		if m, ok := ev.(*Message); ok && m.Edits == "" && c.follows(m.Target, m.From, m.To) {
-			if now.IsZero() {
-				now = c.srv.now()
-			}
-			c.srv.delivered.Observe(max(0, now.Sub(m.Time).Seconds()))
+		if m, ok := ev.(*Message); ok && c.follows(m.Target, m.From, m.To) {
+			c.observe(m, &now)
 		}
 		err := c.showEvent(asking, ev)
 		if errors.Is(err, errOtherTime) {
@@ -58,6 +55,71 @@ func (c *conn) pollBefore(ctx context.Context, m *Message) error {
 		return end
 	}
 	return c.sessionEnded(err)
+}
+
+// observe measures how long a message for this client took.
+func (c *conn) observe(m *Message, now *time.Time) {
+	if m.Edits != "" {
+		return
+	}
+	if now.IsZero() {
+		*now = c.srv.now()
+	}
+	c.srv.delivered.Observe(max(0, now.Sub(m.Time).Seconds()))
+}
+
+// bring is poll in the place of loop, which waits, by a goroutine that does the same for
+// others: short messages to a client that takes them at once. Of anything else it leaves the
+// rest to loop and reports false.
+func (c *conn) bring() (done bool) {
+	if !c.turns.TryLock() {
+		return false
+	}
+	defer c.turns.Unlock()
+	if !c.registered || c.has.news == nil || c.later != nil || len(c.out1) > 0 {
+		return false
+	}
+	c.left = false
+	if c.broken = c.recover(c.bringing); c.broken != nil {
+		c.ending.Ring()
+	}
+	return !c.left
+}
+
+// bringNews is bring for who has turns. It sets left if it leaves anything to loop.
+func (c *conn) bringNews() error {
+	if !c.news.Rung() {
+		return nil // loop was woken by something else, and has looked
+	}
+	events, ok := c.has.news.News()
+	if c.left = !ok; !ok {
+		c.news.Again()
+		return nil
+	}
+	c.showPresence()
+	var now time.Time
+	for i, ev := range events {
+		m, ok := ev.(*Message)
+		if !ok || len(m.Text) > writeChunk/4 || len(c.out1) > writeChunk {
+			c.later = slices.Clone(events[i:])
+			break
+		}
+		if r := c.messageFor(m); r != nil {
+			c.observe(m, &now)
+			c.sendAll(batch{}, r)
+		}
+	}
+	if len(c.out1) > 0 {
+		if c.writer.prompt(c.out1) {
+			c.dropOutput()
+		} else if out := c.takeOutput(); !c.out.tryPut(out) {
+			c.out1 = out
+		}
+	}
+	if c.left = c.later != nil || len(c.out1) > 0; c.left {
+		c.news.Again()
+	}
+	return nil
 }
 
 // cutBehind splits news before the first event that must be shown after a message: a later

@@ -114,9 +114,9 @@ func (f *Feed) StillToBring(r *Reader, rows []collection.Row) (ids []string) {
 }
 
 // Attach makes a session of a member read the feed from now on; sessions call Set.Attach.
-// wake is called with the journal locked whenever an entry has come: it must not wait, nor
-// call the feed.
-func (f *Feed) Attach(m Member, wake func()) *Reader {
+// wake is called with the journal locked whenever an entry has come (news), or something else
+// may have changed: it must not wait, nor call the feed.
+func (f *Feed) Attach(m Member, wake func(news bool)) *Reader {
 	r := &Reader{member: m, Feed: f, wake: wake}
 	f.journal.attach(r)
 	return r

@@ -88,7 +88,7 @@ const minFull = 64
 type Reader struct {
 	member Member
 	Feed   *Feed // whose journal it is
-	wake   func()
+	wake   func(news bool)
 	pos    int64                // guarded by the journal's mu
 	Skip   map[string]time.Time // rows that the session was shown already; immutable
 	// Next takes the reader's place: its member may not read this feed any more.
@@ -109,7 +109,7 @@ func (r *Reader) End() int64 {
 }
 
 // attach starts a reader at the journal's end; its wake is called, with the
-// journal's lock held, when there is news, and must not block.
+// journal's lock held, when there is news, or a state has changed, and must not block.
 func (j *journal) attach(r *Reader) {
 	j.mu.Lock()
 	defer j.mu.Unlock()
@@ -191,7 +191,7 @@ func (j *journal) hand(m Member, to *Feed) (unread map[string]time.Time) {
 		r.Next.Store(next[i])
 		delete(j.readers, r)
 		j.caughtUp(r)
-		r.wake()
+		r.wake(false)
 	}
 	return unread
 }
@@ -216,7 +216,7 @@ func (j *journal) append(entries ...Entry) {
 		j.trim(len(entries))
 	}
 	for r := range j.readers {
-		r.wake()
+		r.wake(true)
 	}
 }
 
@@ -225,7 +225,7 @@ func (j *journal) ring() {
 	j.mu.Lock()
 	defer j.mu.Unlock()
 	for r := range j.readers {
-		r.wake()
+		r.wake(false)
 	}
 }
 

@@ -24,7 +24,7 @@ func TestJournal(t *testing.T) {
 		}
 	}
 	rung := 0
-	a, b := &Reader{Feed: f, wake: func() { rung++ }}, &Reader{Feed: f, wake: func() {}}
+	a, b := &Reader{Feed: f, wake: func(bool) { rung++ }}, &Reader{Feed: f, wake: func(bool) {}}
 	j.attach(a)
 	add(3)
 	j.attach(b)
@@ -74,7 +74,7 @@ func TestJournal(t *testing.T) {
 func TestJournalOfLongTexts(t *testing.T) {
 	f := &Feed{}
 	j := &f.journal
-	slow, quick := &Reader{Feed: f, wake: func() {}}, &Reader{Feed: f, wake: func() {}}
+	slow, quick := &Reader{Feed: f, wake: func(bool) {}}, &Reader{Feed: f, wake: func(bool) {}}
 	j.attach(slow)
 	j.attach(quick)
 	long := strings.Repeat("x", 1<<20)
@@ -113,9 +113,9 @@ func TestJournalOfLongTexts(t *testing.T) {
 func TestPositionsOfWhoIsPassedOn(t *testing.T) {
 	old, own := &Feed{}, &Feed{}
 	m, other := &testMember{}, &testMember{log: zerolog.Nop()}
-	r := &Reader{member: m, Feed: old, wake: func() {}}
+	r := &Reader{member: m, Feed: old, wake: func(bool) {}}
 	old.journal.attach(r)
-	old.journal.attach(&Reader{member: other, Feed: old, wake: func() {}})
+	old.journal.attach(&Reader{member: other, Feed: old, wake: func(bool) {}})
 	news := []Entry{{Row: collection.Row{ID: "1"}}, {Row: collection.Row{ID: "2"}}}
 	old.journal.append(news...)
 	old.journal.hand(m, own)
@@ -133,7 +133,7 @@ func TestPositionsOfWhoIsPassedOn(t *testing.T) {
 func TestTooSlowToBePassedOn(t *testing.T) {
 	old, own := &Feed{}, &Feed{}
 	m, other := &testMember{}, &testMember{log: zerolog.Nop()}
-	slow, quick, third := &Reader{member: m, Feed: old, wake: func() {}}, &Reader{member: m, Feed: old, wake: func() {}}, &Reader{member: other, Feed: old, wake: func() {}}
+	slow, quick, third := &Reader{member: m, Feed: old, wake: func(bool) {}}, &Reader{member: m, Feed: old, wake: func(bool) {}}, &Reader{member: other, Feed: old, wake: func(bool) {}}
 	for _, r := range []*Reader{slow, quick, third} {
 		old.journal.attach(r)
 	}
@@ -173,7 +173,7 @@ func TestForkReadsWhatWasNotShown(t *testing.T) {
 			m := &testMember{rt: new(directus.Account).Realtime(directus.RealtimeOptions{})}
 			f := New(Key{Group: &collection.Group{}, Audience: "all"}, m, test.opened)
 			f.forgot, f.trust.date = test.forgot, now.Add(-time.Minute)
-			f.journal.attach(&Reader{member: m, Feed: f, wake: func() {}})
+			f.journal.attach(&Reader{member: m, Feed: f, wake: func(bool) {}})
 			f.seen["1"] = mark{date: test.date}
 			f.journal.append(Entry{Row: collection.Row{ID: "1", Date: test.date}, Event: &ircd.Message{}})
 			own := f.fork(Key{Group: f.Group, Owner: m}, m)
@@ -191,7 +191,7 @@ func TestNobodyEntersWithoutProof(t *testing.T) {
 	defer fs.Close()
 	may := rights.NewCache(nil, nil)
 	m := &testMember{names: (&people.Community{}).NewDirectory(nil, may, people.Options{}), rights: may}
-	if r := fs.Attach(Key{Group: &collection.Group{}, Audience: "some minutes ago"}, m, func() {}); r != nil {
+	if r := fs.Attach(Key{Group: &collection.Group{}, Audience: "some minutes ago"}, m, func(bool) {}); r != nil {
 		t.Error("a member reads a feed that it has no proof for")
 	}
 }

@@ -21,7 +21,7 @@ func TestChangeOfARowThatIsShownMeanwhile(t *testing.T) {
 	g.Dates = &collection.Dates{}
 	f := New(Key{Group: g, Owner: m}, m, now)
 	defer f.unsubscribe()
-	r := f.Attach(m, func() {})
+	r := f.Attach(m, func(bool) {})
 
 	before := collection.Row{ID: "1", Date: now.Add(-time.Hour), Text: "good morning"}
 	after := before

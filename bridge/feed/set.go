@@ -54,7 +54,7 @@ func NewSet() *Set {
 // Attach makes a session of a member read the feed with a key. It is nil if the key
 // was found before the member lost its place in that audience: Expel had no
 // reader of it to pass on.
-func (fs *Set) Attach(key Key, m Member, wake func()) (r *Reader) {
+func (fs *Set) Attach(key Key, m Member, wake func(news bool)) (r *Reader) {
 	fs.change(m, func(about func(*Feed)) {
 		if key.IsShared() && m.Names().Audience(key.Group) != key.Audience {
 			return

@@ -114,7 +114,7 @@ func (m *feedsModel) attach(of *testMember) {
 	if p := of.names.Audience(m.group); p != "" {
 		key = Key{Group: m.group, Audience: p}
 	}
-	r := m.feeds.Attach(key, of, func() {})
+	r := m.feeds.Attach(key, of, func(bool) {})
 	if r == nil {
 		m.t.Fatal("not attached")
 	}

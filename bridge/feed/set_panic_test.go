@@ -29,7 +29,7 @@ func TestPanicBetweenTwoFeeds(t *testing.T) {
 				broken := func() {}
 				var readers []*Reader
 				for _, of := range []*testMember{ada, ada, bob} {
-					readers = append(readers, m.feeds.Attach(key, of, func() { broken() }))
+					readers = append(readers, m.feeds.Attach(key, of, func(bool) { broken() }))
 				}
 				m.write()
 				synctest.Wait()
@@ -52,7 +52,7 @@ func TestPanicBetweenTwoFeeds(t *testing.T) {
 				for _, r := range readers { // as their sessions are closed
 					m.feeds.Detach(r)
 				}
-				if r := m.feeds.Attach(Key{Group: m.group, Audience: eve.names.Audience(m.group)}, eve, func() {}); r == nil || r.Feed == f {
+				if r := m.feeds.Attach(Key{Group: m.group, Audience: eve.names.Audience(m.group)}, eve, func(bool) {}); r == nil || r.Feed == f {
 					t.Error("who comes next is given the feed that has panicked")
 				}
 			})

@@ -22,12 +22,20 @@ func (b Bell) Ring() {
 // has rung costs a fraction of a select over as many channels. The zero Pull rings none.
 type Pull struct {
 	Bell Bell // static
-	rung atomic.Bool
+	// Crew, if it is set, calls Answer before the bell is rung, which it is if Answer returns
+	// false. Answer must not wait, and calls Rung if it does what the pull is for. Static.
+	Crew   *Crew
+	Answer func() bool
+	rung   atomic.Bool
 }
 
 // Ring never blocks, and may be called by any goroutine.
 func (p *Pull) Ring() {
-	if p.Bell != nil && !p.rung.Swap(true) {
+	switch {
+	case p.Bell == nil || p.rung.Swap(true):
+	case p.Crew != nil:
+		p.Crew.call(p)
+	default:
 		p.Bell.Ring()
 	}
 }
@@ -35,6 +43,9 @@ func (p *Pull) Ring() {
 // Rung reports whether the pull was used since the last call. Whoever has heard the bell asks
 // all pulls.
 func (p *Pull) Rung() bool { return p.rung.Load() && p.rung.Swap(false) }
+
+// Again undoes Rung: for an Answer that returns false.
+func (p *Pull) Again() { p.rung.Store(true) }
 
 // Pass rings the bell even if the pull was used already: for those who have heard it in the
 // place of its owner.

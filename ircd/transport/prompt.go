@@ -26,7 +26,7 @@ type Prompt struct {
 
 	// What RawConn calls back, and the arguments and results of that. They are here so that
 	// a line costs no allocation.
-	write func(fd uintptr) (done bool)
+	write func(fd uintptr)
 	poll  func(fd uintptr)
 	p     []byte
 	n     int
@@ -101,26 +101,19 @@ func (w *Prompt) WriteBy(p []byte, deadline time.Time) error {
 	return nil
 }
 
-// trySocket writes to the socket itself.
+// trySocket writes to the socket itself, which no deadline concerns.
 func (w *Prompt) trySocket(p []byte) (int, error) {
-	if !w.until.IsZero() { // one that has passed would fail what follows
-		w.until = time.Time{}
-		if err := w.nc.SetWriteDeadline(w.until); err != nil {
-			return 0, err
-		}
-	}
 	w.p, w.n, w.err = p, 0, nil
-	err := w.raw.Write(w.write)
+	err := w.raw.Control(w.write)
 	w.p = nil
 	return w.n, errors.Join(err, w.err)
 }
 
-func (w *Prompt) writeOnce(fd uintptr) (done bool) {
+func (w *Prompt) writeOnce(fd uintptr) {
 	n, err := unix.Write(int(fd), w.p)
 	if w.n = max(0, n); err != unix.EAGAIN && err != unix.EINTR {
 		w.err = err
 	}
-	return true
 }
 
 // tryCoded writes to a connection that turns lines into records or frames, if the socket has
