@@ -314,7 +314,7 @@ func notMade(name string, err error) error {
 }
 
 func nameInUse(channel, name string) *ircd.Error {
-	return reply("", "CHANNEL_NAME_IN_USE", "There is a channel of this name already", nil, channel, name)
+	return reply("", "CHANNEL_NAME_IN_USE", "There is a channel of this name already: choose another name", nil, channel, name)
 }
 
 // notRenamed is the reply to a RENAME that Directus has refused.

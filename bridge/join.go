@@ -1,7 +1,6 @@
 package bridge
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"iter"
@@ -65,10 +64,10 @@ func (s *session) Channels(ctx context.Context) (iter.Seq[ircd.ChannelInfo], err
 // Join implements ircd.Session. It joins the channel as a part of the first of its groups
 // that the user may read.
 func (s *session) Join(ctx context.Context, name string, opts ircd.JoinOptions) (*ircd.Channel, error) {
-	c, notice := s.plan.channels[wire.Fold(name)], ""
+	c := s.plan.channels[wire.Fold(name)]
 	var err error
 	if c == nil {
-		if c, notice, err = s.roomFor(ctx, name); err != nil {
+		if c, err = s.roomFor(ctx, name); err != nil {
 			return nil, err
 		}
 	}
@@ -82,7 +81,6 @@ func (s *session) Join(ctx context.Context, name string, opts ircd.JoinOptions) 
 	for _, g := range s.plan.groupsOf(c) {
 		if answer, err = s.enter(ctx, c, g, opts); !collection.IsForbidden(err) {
 			if err == nil {
-				answer.Notice = cmp.Or(answer.Notice, notice)
 				s.wish(c, true)
 			}
 			return answer, err

@@ -264,32 +264,32 @@ func (s *session) topicText(ctx context.Context, c *collection.Channel) string {
 	return ""
 }
 
-// roomFor finds the room that a client asks to join, or makes it; notice is to be shown in it.
-// The error is the reply to the JOIN.
-func (s *session) roomFor(ctx context.Context, name string) (c *collection.Channel, notice string, err error) {
+// roomFor finds the room that a client asks to join, or makes it. The error is the reply to
+// the JOIN.
+func (s *session) roomFor(ctx context.Context, name string) (*collection.Channel, error) {
 	if s.plan.rooms == nil {
-		return nil, "", noSuchChannel(name)
+		return nil, noSuchChannel(name)
 	}
 	if _, err := s.awaitListing(ctx); err != nil {
-		return nil, "", err
+		return nil, err
 	}
 	if c := s.channelNamed(name); c != nil {
-		return c, "", nil
+		return c, nil
 	}
 	if c, moved := s.plan.rooms.Named(name); moved && c != nil && s.mayKnow(c) {
-		return c, name + " is called " + c.Name() + " now", nil
+		return nil, &ircd.Moved{Name: c.Name()}
 	}
 	l := s.roomList()
 	if !s.plan.rooms.Create || l == nil || s.listing() == nil {
-		return nil, "", noSuchChannel(name)
+		return nil, noSuchChannel(name)
 	}
 	ctx, cancel := context.WithTimeout(ctx, sendTimeout)
 	defer cancel()
-	c, err = s.plan.rooms.Make(ctx, l, s.member, name)
+	c, err := s.plan.rooms.Make(ctx, l, s.member, name)
 	if err != nil {
-		return nil, "", notMade(name, err)
+		return nil, notMade(name, err)
 	}
-	return c, "", nil
+	return c, nil
 }
 
 // DatesChannels implements ircd.ChannelDater.
@@ -343,6 +343,10 @@ func (s *session) RenameChannel(ctx context.Context, channel, name string) error
 	defer cancel()
 	if err := s.plan.rooms.Rename(ctx, s.member, j.Room, name); err != nil {
 		return notRenamed(channel, name, err)
+	}
+	if wire.Fold(name) == wire.Fold(j.Channel.Name()) { // no Renaming follows
+		s.mail.put("renamed", &ircd.ServiceNotice{Target: j.Name(), Text: "The room is called " + name[1:] + " in Directus now. Its channel stays " + j.Name() + ": channels have lower case"})
+		s.ring()
 	}
 	return nil
 }

@@ -40,3 +40,36 @@ func TestRoomsAreReadWhileSomeAreDeleted(t *testing.T) {
 		}
 	})
 }
+
+// A room gets another name in Directus or from IRC, and what is no other name on IRC changes nothing
+// there.
+func TestRoomsAreRenamed(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c := roomChat(t, nil)
+		dev, tea := c.room("Dev"), c.room("Tea")
+		kevin, ann := c.visit("kevin", "#dev", "#tea", "#messages"), c.visit("ann", "#dev")
+		c.fake.Update("rooms", dev, map[string]any{"name": "DEV"})
+		same(t, kevin.news())
+		rename := func(from, to string) string {
+			t.Helper()
+			if err := kevin.session.RenameChannel(t.Context(), from, to); err != nil {
+				return err.Error()
+			}
+			return fmt.Sprint(c.fake.Items("rooms")[0]["name"])
+		}
+		same(t, []string{
+			rename("#dev", "#dev"), rename("#dev", "#Dev"), rename("#dev", "#TEA"), rename("#dev", "#messages"),
+			rename("#dev", "#!"), rename("#messages", "#x"), rename("#nowhere", "#x"), rename("#dev", "#Apollo"),
+		}, "dev", "Dev", "CHANNEL_NAME_IN_USE *", "CHANNEL_NAME_IN_USE *", "CANNOT_RENAME No room gets this name: use letters*",
+			"CANNOT_RENAME This channel gets its name from the configuration*", "403 *", "Apollo")
+		same(t, kevin.news(), "&{Old:#dev New:#apollo}", "*The room is called Dev in Directus now. Its channel stays #dev*")
+		same(t, ann.news(), "&{Old:#dev New:#apollo}")
+		// Whoever makes the same of two names in Directus gets one of them with digits.
+		c.fake.Update("rooms", dev, map[string]any{"name": "Tea!"})
+		same(t, kevin.news(), "&{Old:#apollo New:#tea-"+dev+"}")
+		c.fake.Remove("rooms", tea)
+		same(t, kevin.news(), "&{Channel:#tea *")
+		c.fake.Update("rooms", dev, map[string]any{"name": "Tea"})
+		same(t, kevin.news())
+	})
+}

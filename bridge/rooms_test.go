@@ -125,8 +125,11 @@ func TestRoomsComeAndGo(t *testing.T) {
 		if _, err := kevin.session.Redact(t.Context(), "#coffee", said, ""); err != nil {
 			t.Error("the msgid does not outlive the new name: ", err)
 		}
-		if again := c.visit("ann").into("#TEA"); again.Name != "#coffee" || again.Notice == "" {
-			t.Errorf("by the old name, ann joins %+v", again)
+		for _, v := range []*visitor{c.visit("ann"), kevin} {
+			_, err := v.session.Join(t.Context(), "#TEA", ircd.JoinOptions{})
+			if moved, ok := errors.AsType[*ircd.Moved](err); !ok || moved.Name != "#coffee" {
+				t.Errorf("by the old name there is %v", err)
+			}
 		}
 		c.fake.Update("rooms", tea, map[string]any{"topic": "Beans"})
 		same(t, kevin.news(), "&{Channel:#coffee Text:Beans By:*")

@@ -111,7 +111,7 @@ type Session interface {
 	Channels(ctx context.Context) (iter.Seq[ChannelInfo], error)
 	// Join enters a channel, whose events Poll returns from then on. The name may differ
 	// in case from the canonical one in the result. It is not called for a channel that
-	// the session is in.
+	// the session is in. The error is a *Moved for a name that the channel had before.
 	Join(ctx context.Context, channel string, opts JoinOptions) (*Channel, error)
 	// Part leaves a channel. From then on Poll returns none of its events, and no
 	// Admission to it if the session had been removed from it.

@@ -79,6 +79,9 @@ func (c *conn) join(ctx context.Context, name string) (*Channel, error) {
 		return nil, errorReply(irc.ERR_TOOMANYCHANNELS, fmt.Sprintf("You are in %d channels, the maximum: leave one first", n), name)
 	}
 	ch, err := c.joinInTime(ctx, name)
+	if moved, ok := errors.AsType[*Moved](err); ok {
+		return c.joinMoved(ctx, name, moved.Name)
+	}
 	if errors.Is(err, context.DeadlineExceeded) {
 		return nil, refused(err, irc.ERR_UNAVAILRESOURCE, name)
 	}
@@ -103,6 +106,18 @@ func (c *conn) join(ctx context.Context, name string) (*Channel, error) {
 		c.sendNames(ch.Name, names)
 	}
 	return ch, nil
+}
+
+// joinMoved answers the JOIN of a channel by a name that it had before. A client that knows of new
+// names is told this one (https://ircv3.net/specs/extensions/channel-rename), and others are
+// forwarded to it.
+func (c *conn) joinMoved(ctx context.Context, old, now string) (*Channel, error) {
+	text := "This room is called " + now + " now"
+	if c.caps.has(capChannelRename) && c.caps.has(capStandardReplies) {
+		return nil, failReply("CHANNEL_RENAMED", text, old, now)
+	}
+	c.reply(wire.ERR_LINKCHANNEL, old, now, text)
+	return c.join(ctx, now)
 }
 
 func (c *conn) cmdPart(ctx context.Context, m *irc.Message) error {

@@ -51,6 +51,25 @@ func TestRenaming(t *testing.T) {
 		alice.Expect("* 442 *")
 		alice.Send("RENAME #apollo x")
 		alice.Expect("*That is not a channel name*")
+		chat.mu.Lock()
+		chat.topics["#apollo"] = ""
+		chat.mu.Unlock()
+		chat.join = func(_ context.Context, name string) error {
+			if name == "#dev" {
+				return &Moved{Name: "#apollo"}
+			}
+			return nil
+		}
+		alice.Send("PART #apollo")
+		alice.Send("JOIN #dev")
+		alice.Expect(":irc.test 470 alice #dev #apollo :This room is called #apollo now")
+		alice.ExpectNext(":alice!u@directus JOIN :#apollo")
+		bob.Send("JOIN #dev") // who is there
+		bob.Expect("* 470 bob #dev #apollo *")
+		kevin := s.user("kevin", "draft/channel-rename", "standard-replies")
+		kevin.Send("JOIN #dev,#apollo")
+		kevin.Expect(":irc.test FAIL JOIN CHANNEL_RENAMED #dev #apollo :This room is called #apollo now")
+		kevin.ExpectNext(":kevin!u@directus JOIN :#apollo")
 		if n := s.roster.Stats().Channels; n != 1 {
 			t.Errorf("%d channels are known", n)
 		}

@@ -35,6 +35,13 @@ func (e *Error) Error() string {
 
 func (e *Error) Unwrap() error { return e.Err }
 
+// Moved is the error of a Join by a name that the channel had before.
+type Moved struct {
+	Name string // that it has now
+}
+
+func (e *Moved) Error() string { return "the channel is called " + e.Name + " now" }
+
 // Refusal is why a login did not succeed.
 type Refusal int
 
