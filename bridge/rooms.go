@@ -339,12 +339,13 @@ func (s *session) RenameChannel(ctx context.Context, channel, name string) error
 	if c, moved := s.plan.rooms.Named(name); c != nil && !moved && c != j.Channel && s.mayKnow(c) {
 		return nameInUse(channel, name)
 	}
+	same := wire.Fold(name) == wire.Fold(j.Channel.Name()) // then no Renaming follows
 	ctx, cancel := context.WithTimeout(ctx, sendTimeout)
 	defer cancel()
 	if err := s.plan.rooms.Rename(ctx, s.member, j.Room, name); err != nil {
 		return notRenamed(channel, name, err)
 	}
-	if wire.Fold(name) == wire.Fold(j.Channel.Name()) { // no Renaming follows
+	if same {
 		s.mail.put("renamed", &ircd.ServiceNotice{Target: j.Name(), Text: "The room is called " + name[1:] + " in Directus now. Its channel stays " + j.Name() + ": channels have lower case"})
 		s.ring()
 	}
