@@ -7,7 +7,9 @@ import (
 
 	"directus-ircd/bridge/collection"
 	"directus-ircd/bridge/feed"
+	"directus-ircd/bridge/people"
 	"directus-ircd/bridge/resume"
+	"directus-ircd/directus"
 	"directus-ircd/ircd"
 )
 
@@ -30,6 +32,9 @@ func (s *session) backlog(ctx context.Context, j *joined, patience time.Duration
 	h.most = s.backend.pages.Part()
 	var p past
 	err := s.inTurn(reading, h, func(reading context.Context) (err error) {
+		if h.batch = s.batchFor(reading, h, j); h.batch != nil {
+			at, pos, readTo = h.batch.at, h.batch.pos, h.batch.readTo
+		}
 		p, err = s.past(reading, h, j, some)
 		return err
 	})
@@ -46,11 +51,7 @@ func (s *session) backlog(ctx context.Context, j *joined, patience time.Duration
 		return live || j.view.hasSent(j.Channel, l.row.ID)
 	})
 	due := &parts{session: s, historian: h, left: left}
-	if come := s.earliest(j, at); p.floor != nil && !come.IsZero() && p.floor.Date.After(come) {
-		// The floor is dated in the future, and what is written from now on is dated before
-		// it. Lower it to the present; the ID "0" is in front of all keys of that date.
-		p.floor = &collection.Row{Date: come, ID: "0"}
-	}
+	p.lower(s.earliest(j, at))
 	b := &backlog{list: p.list, notice: p.notice}
 	first := reading
 	if some { // finding the messages may have used up the time of reading
@@ -81,6 +82,14 @@ func (s *session) backlog(ctx context.Context, j *joined, patience time.Duration
 		s.catchUp(j.visit, p, readTo)
 	}
 	return b, nil
+}
+
+// lower lowers a floor that is dated in the future to the present, as what is written from now on is
+// dated before it. The ID "0" is in front of all keys of that date.
+func (p *past) lower(present time.Time) {
+	if p.floor != nil && !present.IsZero() && p.floor.Date.After(present) {
+		p.floor = &collection.Row{Date: present, ID: "0"}
+	}
 }
 
 // joinBacklog adds the backlog to the answer to a JOIN, and returns all that is in it.
@@ -169,6 +178,195 @@ func (s *session) dueEvents(ctx context.Context, j *joined, down bool) []ircd.Ev
 		events = append(events, &ircd.Rest{More: b.more})
 	}
 	return events
+}
+
+// batch is what was read at once of the past of many rooms, which the client joins one after the
+// other. Its owner is the session.
+type batch struct {
+	view *view
+	feed *feed.Feed
+	// at, pos and readTo are those of backlog, when the reading began. What the feed has brought since
+	// is not in the batch: see session.outdate.
+	at     time.Time
+	pos    int64
+	readTo feed.Extent
+	asked  map[string]bool       // which rooms were read, by key
+	rooms  map[string]*batchRoom // those of them that were not used yet, by key
+	refs   people.References     // of all rows
+	top    map[string]string     // the highest keys, if they are numbers and there is a device
+	spent  int64                 // bytes
+	// devices says that the client has one, so that top is asked for.
+	devices bool
+}
+
+// batchRoom is a room in a batch.
+type batchRoom struct {
+	filter directus.Filter  // of what a device may have missed; nil: the latest are wanted
+	rows   []collection.Row // newest first
+	bound  time.Time        // older rows were not read; zero: there are none
+}
+
+const (
+	// fewRooms is how many rooms are read one by one.
+	fewRooms = 2
+	// batchRooms is how many rooms are in a batch at most, batchPages how many questions it takes
+	// twice, and batchLife how long it is used: what is edited meanwhile is shown as it was.
+	batchRooms = 100
+	batchPages = 4
+	batchLife  = 5 * time.Second
+	// rowCost is about how many bytes a row takes besides its text.
+	rowCost = 512
+)
+
+// batchFor returns a batch with the room of j, and reads one if many rooms are still to be joined;
+// nil if the room is to be read alone.
+func (s *session) batchFor(ctx context.Context, h *historian, j *joined) *batch {
+	if j.Room == "" || j.view.feed.Group.Index == nil {
+		return nil
+	}
+	b := s.rooms.batch
+	if b == nil || b.view != j.view || b.feed != j.view.feed || time.Since(b.at) > batchLife || !b.asked[j.Room] {
+		b = &batch{view: j.view, feed: j.view.feed, at: time.Now(), pos: j.view.reader.End(), readTo: j.view.feed.ReadTo()}
+		s.rooms.batch = nil
+		if s.expect(b, j); len(b.rooms) <= fewRooms {
+			return nil
+		}
+		s.rooms.batch = b
+		if err := b.read(ctx, h); err != nil {
+			s.member.log.Debug().Err(err).Msg("read the backlogs of many rooms")
+			b.rooms = nil // they are read one by one
+		}
+		h.read += b.spent
+	}
+	if b.rooms[j.Room] == nil {
+		return nil
+	}
+	return b
+}
+
+// expect puts into a batch the rooms that the client is about to be shown the past of, with what its
+// device may have missed.
+func (s *session) expect(b *batch, j *joined) {
+	b.asked, b.rooms = map[string]bool{}, map[string]*batchRoom{}
+	add := func(c *collection.Channel, v *visit) {
+		b.asked[c.Room], b.rooms[c.Room] = true, &batchRoom{}
+		if v == nil {
+			return
+		}
+		b.devices = true
+		if had := s.has(v); had.Known() {
+			b.rooms[c.Room].filter = directus.And(directus.Filter(c.Filter), had.Above(j.view.feed.Group.Dates.HaveNumbers()).Bound().Below(j.view.feed.Group))
+		}
+	}
+	add(j.Channel, j.visit)
+	for _, o := range s.inOrder {
+		if o.Room != "" && o.due && o.view == j.view && len(b.rooms) < batchRooms {
+			add(o.Channel, o.visit)
+		}
+	}
+	var next []*collection.Channel
+	for _, name := range s.rooms.next {
+		next = append(next, s.channelNamed(name))
+	}
+	for _, id := range slices.Concat(s.rooms.admitted, s.rooms.due) {
+		next = append(next, s.plan.rooms.Channel(id))
+	}
+	for _, c := range next {
+		if c != nil && c.Room != "" && s.joined[c.Key()] == nil && len(b.rooms) < batchRooms {
+			add(c, s.visit(c, ircd.JoinOptions{Backlog: true, Bot: j.bot}))
+		}
+	}
+}
+
+// read reads what the device may have missed in all rooms, and the latest messages of those of which
+// nothing is known.
+func (b *batch) read(ctx context.Context, h *historian) error {
+	h.group = b.feed.Group
+	if err := h.learn(ctx); err != nil {
+		return err
+	}
+	var missed []directus.Filter
+	var known, latest []string
+	for id, r := range b.rooms {
+		if r.filter != nil {
+			known, missed = append(known, id), append(missed, r.filter)
+		} else {
+			latest = append(latest, id)
+		}
+	}
+	var rows []collection.Row
+	var err error
+	if len(known) > 0 {
+		rows, err = b.readRooms(ctx, h, directus.Or(missed...), known, nil)
+	}
+	if err == nil && len(latest) > 0 {
+		rows, err = b.readRooms(ctx, h, directus.Compare(h.group.Index.Field, "_in", latest), latest, rows)
+	}
+	if err != nil {
+		return err
+	}
+	if b.refs, err = h.member.names.References(ctx, h.group, rows); err != nil || !b.devices || !h.group.Dates.HaveNumbers() {
+		return err
+	}
+	b.top, err = h.highestKeys(ctx, slices.Concat(known, latest))
+	return err
+}
+
+// readRooms reads the rows of some rooms, the newest first, until they take about as much memory as
+// two parts of a page. It returns them behind those that were read before.
+func (b *batch) readRooms(ctx context.Context, h *historian, base directus.Filter, ids []string, rows []collection.Row) ([]collection.Row, error) {
+	sc := collection.Scan{Account: h.member.account, Group: h.group, Down: true, Size: collection.MaxPage, Base: base}
+	spent := int64(0)
+	for range batchPages {
+		page, err := sc.NextWhole(ctx)
+		if err != nil {
+			return nil, err
+		}
+		rows = append(rows, page...)
+		for _, r := range page {
+			if room := b.rooms[collection.Scalar(r.Values[h.group.Index.Field])]; room != nil {
+				room.rows = append(room.rows, r)
+			}
+		}
+		spent += textsOf(page) + int64(len(page))*rowCost
+		if sc.Done || len(page) == 0 || spent > 2*h.most {
+			break
+		}
+	}
+	b.spent += spent
+	for _, id := range ids {
+		if b.rooms[id].bound = sc.Bound; sc.Done {
+			b.rooms[id].bound = time.Time{}
+		} else if sc.Bound.IsZero() {
+			delete(b.rooms, id) // not even the rows of one date were read
+		}
+	}
+	return rows, nil
+}
+
+// give gives a scan of a room what the batch has of it; then the scan goes on behind that. Of a room
+// of which nothing is known to be missed since a date, the batch is all that is shown.
+func (b *batch) give(ctx context.Context, sc *rangeScan, since time.Time) error {
+	r := b.rooms[sc.channel.Room]
+	if r == nil {
+		return nil
+	}
+	delete(b.rooms, sc.channel.Room)
+	sc.rows.Bound, sc.rows.Done = r.bound, r.bound.IsZero()
+	if !sc.rows.Done && r.filter == nil && (since.IsZero() || !r.bound.After(since)) {
+		sc.rows.Done, sc.cutAt = true, r.bound
+	}
+	sc.refs = &b.refs
+	defer func() { sc.refs = nil }()
+	return sc.add(ctx, r.rows, false)
+}
+
+// outdate takes a room out of the batch of which the feed has brought something that the client is
+// not shown, as it is to be shown the past first.
+func (s *session) outdate(c *collection.Channel, j *joined) {
+	if s.rooms.batch != nil && c.Room != "" && (j == nil || j.due) {
+		delete(s.rooms.batch.rooms, c.Room)
+	}
 }
 
 func (s *session) backlogEvents(j *joined, messages []*ircd.Message) []ircd.Event {

@@ -119,6 +119,8 @@ type historian struct {
 	until   int64               // the session was shown live the latecomers that arrived after this place
 	end     *pageEnd            // of the last page of the target that the session was shown; nil: none
 	early   map[string]struct{} // rows to leave out; see joined.early
+	batch   *batch              // with the latest rows; nil: they are read
+	cutAt   time.Time           // older rows were not read, as they are not in the batch; zero: all were that were asked for
 	ahead   resume.Future       // dates that the device has had already, left out as far as a filter can
 }
 
@@ -187,6 +189,11 @@ func (h *historian) latest(ctx context.Context, had *resume.Position, limit int,
 			lo, h.ahead = had.Bound(), had.Future
 		}
 		sc = h.scan(true, lo, nil, limit)
+		if h.batch != nil {
+			if err := h.batch.give(ctx, sc, since); err != nil {
+				return err
+			}
+		}
 		return sc.some(ctx, limit, since)
 	})
 	if cut = err != nil && ctx.Err() != nil && some && sc != nil && len(sc.found) > 0; err != nil && !cut {
@@ -195,7 +202,8 @@ func (h *historian) latest(ctx context.Context, had *resume.Position, limit int,
 	n := sc.reach(limit, since)
 	list = sc.found[:min(n, len(sc.found))]
 	slices.Reverse(list)
-	return list, !cut && len(sc.found) <= n, cut, nil
+	h.cutAt = sc.cutAt
+	return list, !cut && len(sc.found) <= n && h.cutAt.IsZero(), cut, nil
 }
 
 // learn makes sure that the format of the collection's dates is known.

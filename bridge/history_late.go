@@ -2,6 +2,7 @@ package bridge
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"slices"
 	"time"
@@ -143,10 +144,33 @@ func (h *historian) highestKey(ctx context.Context, list []found) string {
 	for _, f := range list {
 		of.Raise(f.row.ID)
 	}
+	if h.batch != nil {
+		of.Raise(h.batch.top[h.channel.Room])
+		return of.Top
+	}
 	key := h.group.Fields.Key()
 	rows, _, err := collection.ReadPlaces(ctx, h.member.account, h.group, directus.Query{Filter: h.filter, Sort: []string{"-" + key}, Limit: 1})
 	if err == nil && len(rows) > 0 {
 		of.Raise(rows[0].ID)
 	}
 	return of.Top
+}
+
+// highestKeys is highestKey for some rooms, by key.
+func (h *historian) highestKeys(ctx context.Context, rooms []string) (map[string]string, error) {
+	key, room := h.group.Fields.Key(), h.group.Index.Field
+	var groups []map[string]json.RawMessage
+	if err := h.member.account.Items(ctx, h.group.Collection, directus.Query{
+		Max: key, GroupBy: room, Filter: directus.Compare(room, "_in", rooms), Limit: len(rooms),
+	}, &groups); err != nil {
+		return nil, err
+	}
+	top := make(map[string]string, len(groups))
+	for _, g := range groups {
+		var highest map[string]json.RawMessage
+		if json.Unmarshal(g["max"], &highest) == nil {
+			top[collection.Scalar(g[room])] = collection.Scalar(highest[key])
+		}
+	}
+	return top, nil
 }

@@ -8,6 +8,7 @@ import (
 
 	"directus-ircd/bridge/collection"
 	"directus-ircd/bridge/feed"
+	"directus-ircd/bridge/people"
 	"directus-ircd/directus"
 )
 
@@ -16,9 +17,11 @@ import (
 type rangeScan struct {
 	*historian
 	rows  collection.Scan
-	lo    *collection.Bound // only rows behind it are wanted; nil: no bound
-	hi    *collection.Bound // only rows in front of it are wanted; nil: no bound
-	found []found           // in the direction of the scan
+	lo    *collection.Bound  // only rows behind it are wanted; nil: no bound
+	hi    *collection.Bound  // only rows in front of it are wanted; nil: no bound
+	found []found            // in the direction of the scan
+	refs  *people.References // of the rows of a batch while they are added; else nil
+	cutAt time.Time          // the scan has ended there with a batch; zero: it has not
 }
 
 // maxTies is how many more messages than wanted a page may hold because they share the time
@@ -121,7 +124,7 @@ func (sc *rangeScan) add(ctx context.Context, rows []collection.Row, dense bool)
 	rows = slices.DeleteFunc(rows, func(r collection.Row) bool {
 		return sc.lo != nil && !sc.lo.IsInFrontOf(r) || sc.hi != nil && sc.hi.IsInFrontOf(r) || !sc.channel.Matches(r)
 	})
-	list, err := sc.shown(ctx, rows)
+	list, err := sc.shown(ctx, rows, sc.refs)
 	if err != nil {
 		return err
 	}

@@ -173,7 +173,7 @@ func (p *parts) read(ctx context.Context) ([]found, error) {
 		if err != nil {
 			return nil, err
 		}
-		list, err := h.shown(ctx, rows)
+		list, err := h.shown(ctx, rows, nil)
 		if err == nil {
 			p.left = p.left[n:]
 		}
@@ -220,15 +220,19 @@ func (h *historian) target() string {
 	return h.name
 }
 
-// shown makes the messages of rows. Rows without text, or deleted ones, are left out.
-func (h *historian) shown(ctx context.Context, rows []collection.Row) ([]found, error) {
-	refs, err := h.member.names.References(ctx, h.group, rows)
-	if err != nil {
-		return nil, err
+// shown makes the messages of rows, whose references are read unless they are given. Rows without
+// text, or deleted ones, are left out.
+func (h *historian) shown(ctx context.Context, rows []collection.Row, refs *people.References) ([]found, error) {
+	if refs == nil {
+		read, err := h.member.names.References(ctx, h.group, rows)
+		if err != nil {
+			return nil, err
+		}
+		refs = &read
 	}
 	var list []found
 	for _, r := range rows {
-		m := people.ToMessage(r, h.channel, refs, true)
+		m := people.ToMessage(r, h.channel, *refs, true)
 		if m.Target = h.target(); m.Text != "" && (h.feed == nil || !h.feed.IsGone(r.ID)) {
 			list = append(list, found{row: r, message: m, size: sizeOf(r, m)})
 		}

@@ -65,6 +65,7 @@ func (s *session) Channels(ctx context.Context) (iter.Seq[ircd.ChannelInfo], err
 // that the user may read.
 func (s *session) Join(ctx context.Context, name string, opts ircd.JoinOptions) (*ircd.Channel, error) {
 	c := s.plan.channels[wire.Fold(name)]
+	s.rooms.next = opts.Next
 	var err error
 	if c == nil {
 		if c, err = s.roomFor(ctx, name); err != nil {

@@ -142,6 +142,7 @@ func (s *session) read(v *view, events []ircd.Event, arriving arrivals) ([]ircd.
 		if e.Channel != of {
 			of, j = e.Channel, s.joined[e.Channel.Key()]
 		}
+		s.outdate(e.Channel, j)
 		if s.wants(v, j, e, first+int64(i)) {
 			if j != nil && j.Room != "" {
 				events = append(events, j.isTold(e.Event))

@@ -259,8 +259,12 @@ func (h *historian) backlog(ctx context.Context, j *joined, some bool) (past, er
 	list, end, cut, err := h.latest(ctx, nil, max(j.length(), 1), since, some)
 	p := past{list: list, end: end}
 	recent := len(list) > 0 && !since.IsZero() && !list[0].row.Date.Before(since)
-	if len(list) > 0 && !end {
+	switch {
+	case end:
+	case len(list) > 0:
 		p.floor = list[0].place()
+	default: // the ID "0" is in front of all keys of that date
+		p.floor = &collection.Row{Date: h.cutAt, ID: "0"}
 	}
 	if len(list) > 0 && j.length() == 0 {
 		p = past{end: true, floor: list[0].place()}

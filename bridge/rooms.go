@@ -13,9 +13,11 @@ import (
 // roomView is what a session knows of the rooms.
 type roomView struct {
 	seen *rooms.Listing // the latest that the client was told of; nil: none
-	// due are the rooms to be joined unasked, by key; mine are those that the user is a member of.
-	due  []string
-	mine map[string]bool
+	// due are the rooms to be joined unasked, by key, admitted those that the last Poll has asked
+	// for, next the names of those that the client itself asks for, and mine those that the user is a member of.
+	due, admitted, next []string
+	mine                map[string]bool
+	batch               *batch // of the past of those to be joined; nil: none
 }
 
 const (
@@ -99,11 +101,12 @@ func (s *session) followRooms(ctx context.Context) []ircd.Event {
 		}
 		events = append(events, s.roomsRenamed()...)
 	}
-	for range min(admitAtOnce, len(s.rooms.due)) {
-		if c := s.plan.rooms.Channel(s.rooms.due[0]); c != nil && s.joined[c.Key()] == nil {
+	n := min(admitAtOnce, len(s.rooms.due))
+	s.rooms.admitted, s.rooms.due = s.rooms.due[:n], s.rooms.due[n:]
+	for _, id := range s.rooms.admitted {
+		if c := s.plan.rooms.Channel(id); c != nil && s.joined[c.Key()] == nil {
 			events = append(events, &ircd.Admission{Channel: c.Name()})
 		}
-		s.rooms.due = s.rooms.due[1:]
 	}
 	if len(s.rooms.due) > 0 {
 		s.ring()

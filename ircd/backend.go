@@ -227,6 +227,8 @@ type JoinOptions struct {
 	// Bot leaves out the latest messages, while those that the client is known to have
 	// missed stay.
 	Bot bool
+	// Next are the channels that the client has asked to join after this one, as it wrote them.
+	Next []string
 }
 
 // Channel is the result of Join.

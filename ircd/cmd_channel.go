@@ -37,7 +37,7 @@ func (c *conn) joinAll(ctx context.Context, names []string) error {
 		if _, err := c.written(ctx); err != nil { // a client that does not read must hold no backlog
 			return err
 		}
-		ch, err := c.join(ctx, name)
+		ch, err := c.join(ctx, name, names[i+1:])
 		if err := c.answer(ctx, "JOIN", err); err != nil {
 			return err
 		}
@@ -67,8 +67,9 @@ func (c *conn) showPast(ctx context.Context, ch *Channel) error {
 	return c.showRest(ctx, ch.More)
 }
 
-// join enters one channel. It returns nil for a channel that the client is in already.
-func (c *conn) join(ctx context.Context, name string) (*Channel, error) {
+// join enters one channel, before the next ones. It returns nil for a channel that the client is in
+// already.
+func (c *conn) join(ctx context.Context, name string, next []string) (*Channel, error) {
 	if !wire.IsChannel(name) {
 		return nil, errorReply(irc.ERR_NOSUCHCHANNEL, "No such channel", name)
 	}
@@ -78,7 +79,7 @@ func (c *conn) join(ctx context.Context, name string) (*Channel, error) {
 	if n := c.set.Limits.ChannelsPerClient; n > 0 && len(c.channels) >= n {
 		return nil, errorReply(irc.ERR_TOOMANYCHANNELS, fmt.Sprintf("You are in %d channels, the maximum: leave one first", n), name)
 	}
-	ch, err := c.joinInTime(ctx, name)
+	ch, err := c.joinInTime(ctx, name, next)
 	if moved, ok := errors.AsType[*Moved](err); ok {
 		return c.joinMoved(ctx, name, moved.Name)
 	}
@@ -117,7 +118,7 @@ func (c *conn) joinMoved(ctx context.Context, old, now string) (*Channel, error)
 		return nil, failReply("CHANNEL_RENAMED", text, old, now)
 	}
 	c.reply(wire.ERR_LINKCHANNEL, old, now, text)
-	return c.join(ctx, now)
+	return c.join(ctx, now, nil)
 }
 
 func (c *conn) cmdPart(ctx context.Context, m *irc.Message) error {
@@ -170,7 +171,7 @@ func (c *conn) enter(ctx context.Context, name string) error {
 	if _, err := c.written(ctx); err != nil { // a client that does not read must hold no backlog
 		return err
 	}
-	ch, err := c.join(ctx, name)
+	ch, err := c.join(ctx, name, nil)
 	switch {
 	case ended(ctx) != nil:
 		return ended(ctx)

@@ -162,11 +162,13 @@ func (c *conn) lookupInTime(ctx context.Context, nick string) (*User, error) {
 }
 
 // joinInTime is Session.Join, unless no time is left.
-func (c *conn) joinInTime(ctx context.Context, name string) (*Channel, error) {
+func (c *conn) joinInTime(ctx context.Context, name string, next []string) (*Channel, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
-	return c.session.Join(ctx, name, c.joinOptions())
+	opts := c.joinOptions()
+	opts.Next = next
+	return c.session.Join(ctx, name, opts)
 }
 
 // silence is how long a client may be silent before it is sent a PING, and before the

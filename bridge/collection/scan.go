@@ -70,6 +70,18 @@ func (s *Scan) Next(ctx context.Context) (rows []Row, dense bool, err error) {
 	return s.nextOfPlaced(ctx)
 }
 
+// NextWhole is Next for a reader that may stop behind any page: all rows from Bound on were read by
+// then. It returns none if that could not be said of the next rows. Then the scan is of no use any
+// more, and Bound is as it was.
+func (s *Scan) NextWhole(ctx context.Context) ([]Row, error) {
+	before := s.Bound
+	rows, dense, err := s.Next(ctx)
+	if err == nil && (dense || s.tie != nil || s.placed != nil || !s.Done && s.Bound.Equal(before)) {
+		rows, s.Bound, s.Done = nil, before, false
+	}
+	return rows, err
+}
+
 // turnPage makes the scan go on behind a page, and returns the rows of it that come now.
 func (s *Scan) turnPage(rows []Row, more bool) []Row {
 	read := len(rows)
