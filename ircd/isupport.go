@@ -66,7 +66,7 @@ func (s *settings) isupportTokens(f Features) []string {
 		"SAFELIST",
 		"SAFERATE",
 		"soju.im/SAFERATE",
-		fmt.Sprintf("TARGMAX=JOIN:,KICK:1,LIST:,MONITOR:%[2]d,NAMES:,NOTICE:%[1]d,PART:,PRIVMSG:%[1]d,TAGMSG:%[1]d,WHOIS:%[1]d,WHOWAS:%[1]d", maxTargets, maxMonitor),
+		fmt.Sprintf("TARGMAX=JOIN:,KICK:1,LIST:,MONITOR:%[2]d,NAMES:1,NOTICE:%[1]d,PART:,PRIVMSG:%[1]d,TAGMSG:%[1]d,WHOIS:%[1]d,WHOWAS:%[1]d", maxTargets, maxMonitor),
 		has(f.Topics, fmt.Sprintf("TOPICLEN=%d", s.topicLen())),
 		"UTF8ONLY",
 		"WHOX",
