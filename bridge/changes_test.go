@@ -361,7 +361,7 @@ func TestPrivateChanges(t *testing.T) {
 		same(t, a.later(time.Minute), "ada changes "+id+" in : [edited] <ada> … bob")
 		same(t, b.news(), "ada changes "+id+" in : [edited] <ada> … bob")
 		other := a.send("eve", "hello eve")
-		same(t, e.news(), "ada says in : hello eve")
+		same(t, e.later(time.Second), "ada says in : hello eve")
 		m, err := b.session.Send(t.Context(), ircd.Outgoing{Target: "ada", Text: "yes", ReplyTo: id})
 		if err != nil || m.ReplyTo != id || m.Quote == nil {
 			t.Errorf("%+v, %v", m, err)

@@ -152,6 +152,9 @@ func (s *session) arriving(verified bool) arrivals {
 	for _, j := range s.inOrder {
 		if j.move != nil {
 			known[j] = j.view.feed.ShownTexts(j.Channel)
+			if j.move.channel.Collection == j.Collection {
+				j.move.view.feed.Inherit(j.view.feed, j.Channel, j.move.channel)
+			}
 		}
 	}
 	return known

@@ -67,7 +67,7 @@ func testRedact(t *testing.T, version string, soft *collection.SoftDelete) {
 	}
 	id := b.send("#dev", "hello")
 	for _, v := range []*visitor{a, b2, root} {
-		same(t, v.news(), "bob says in #dev: hello")
+		same(t, v.later(time.Second), "bob says in #dev: hello")
 	}
 	a.redact("#dev", id, "REDACT_FORBIDDEN")
 	b.redact("#ops", id, "INVALID_TARGET")

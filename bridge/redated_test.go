@@ -121,6 +121,7 @@ func TestDeviceMissesALongTransaction(t *testing.T) {
 						item["id"] = 1000 + i
 					}
 					r.fake.Insert("messages", r.person("bob"), item)
+					time.Sleep(time.Second)
 					same(t, away.texts(), "seen")
 					same(t, there.texts(), "seen")
 				}

@@ -91,7 +91,7 @@ func testReplies(t *testing.T, dev collection.Config) {
 	}
 	// What may not be quoted, or not be answered.
 	ops := c.fake.Insert("rooms", b.id, map[string]any{"text": "of ops", "room": "ops"})
-	a.news()
+	a.later(time.Second)
 	for _, item := range []map[string]any{
 		{"text": "to elsewhere", "room": "dev", "reply": ops},
 		{"text": "elsewhere", "room": "ops", "reply": key},

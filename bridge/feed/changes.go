@@ -202,6 +202,10 @@ func (f *Feed) redact(id string) []Entry {
 			}
 		}
 	}
+	if h := f.inherited[id]; h != nil {
+		entries = append(entries, f.takeBack(id, h.shownRow)...)
+		delete(f.inherited, id)
+	}
 	delete(f.debounced, id)
 	f.shown.bury(id, len(entries) > 0)
 	return entries

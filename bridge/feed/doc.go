@@ -20,6 +20,6 @@
 // An event passes feed.go (run), told.go (events kept while the collection is read), parse.go,
 // reorder.go (order of keys), publish.go (new rows), changes.go (updates and deletions),
 // debounce.go (edits) and journal.go. Doubts take catchup.go, sweep.go (late rows) and
-// review.go (changes nobody told of); probe.go asks for rows without events, at the pace of
+// review.go (changes nobody told of), inherit.go (what another feed has shown); probe.go asks for rows without events, at the pace of
 // watch.go. leader.go chooses whose link brings the events; set.go opens, forks and ends feeds.
 package feed

@@ -89,6 +89,7 @@ type Feed struct {
 	reached   time.Time               // the date of cursor; guarded by mu
 	base      time.Time               // the date from which all rows were looked at; guarded by mu
 	shown     shownRows               // guarded by mu
+	inherited inheritance             // guarded by mu
 	moments   collection.DisplayTimes // guarded by mu
 	debounced map[string]edit         // changed texts that may change again, by row id; guarded by mu
 	missed    int                     // see misses; guarded by mu
@@ -127,6 +128,7 @@ func New(key Key, m Member, opened time.Time) *Feed {
 		seen:      map[string]mark{},
 		taken:     map[string]time.Time{},
 		shown:     newShownRows(),
+		inherited: inheritance{},
 		moments:   collection.NewDisplayTimes(),
 		debounced: map[string]edit{},
 		changed:   make(chan struct{}),
@@ -290,6 +292,10 @@ func (f *Feed) step(ctx context.Context, events []directus.Event, gap bool) erro
 	if err := f.apply(ctx, events); err != nil {
 		f.gap, f.lapsed = true, true
 		f.probe.expectAll()
+		return err
+	}
+	if err := f.adopt(ctx); err != nil {
+		f.gap = true
 		return err
 	}
 	if f.lapsed && !f.gap {

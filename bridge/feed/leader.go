@@ -221,7 +221,7 @@ func (f *Feed) fork(key Key, m Member) *Feed {
 	own.ready, own.awaited, own.uuids, own.reached = f.ready, f.awaited, f.uuids, f.trust.date
 	own.seen, own.taken, own.debounced = maps.Clone(f.seen), maps.Clone(f.taken), maps.Clone(f.debounced)
 	own.full = max(maxSeen, 2*len(own.seen))
-	own.shown, own.moments = f.shown.clone(), f.moments.Clone()
+	own.shown, own.inherited, own.moments = f.shown.clone(), f.inherited.clone(), f.moments.Clone()
 	own.reactions.shown = append(own.reactions.shown, f.reactions.shown...)
 	for id, date := range f.journal.hand(m, own) {
 		delete(own.seen, id)

@@ -105,6 +105,27 @@ func (rs *shownRows) put(r collection.Row, written time.Time, content uint64, c 
 	} else {
 		s.places = append(s.places, place{channel: c, message: message})
 	}
+	rs.weigh(s)
+}
+
+// inherit takes a row as another feed has shown it. What is known of it in its channels stays.
+func (rs *shownRows) inherit(id string, row *shownRow) *shownRow {
+	s := rs.rows[id]
+	if s == nil {
+		s = &shownRow{written: row.written, content: row.content}
+		rs.rows[id] = s
+	}
+	for _, p := range row.places {
+		if s.place(p.channel) == nil {
+			s.places = append(s.places, p)
+		}
+	}
+	rs.weigh(s)
+	return s
+}
+
+// weigh counts a row that has changed, and forgets the oldest if there are too many now.
+func (rs *shownRows) weigh(s *shownRow) {
 	rs.bytes -= s.size
 	s.size = s.cost()
 	rs.bytes += s.size
@@ -132,6 +153,7 @@ func (rs *shownRows) forget(id string) {
 
 func (rs *shownRows) bury(id string, told bool) {
 	rs.forget(id)
+	rs.gone = slices.DeleteFunc(rs.gone, func(g goneRow) bool { return g.id == id })
 	if len(rs.gone) >= maxGone {
 		rs.gone = slices.Delete(rs.gone, 0, 1)
 	}
