@@ -15,7 +15,7 @@ func TestBenchmarks(t *testing.T) {
 	for name, run := range map[string]func(testing.TB) metrics{
 		"LastReader": func(tb testing.TB) metrics { return lastReader(tb, newFakeChat(tb), 2, 2) },
 		"SteadyRate": func(tb testing.TB) metrics { return steadyRate(tb, newFakeChat(tb), 2, 5, 10*time.Millisecond, 2) },
-		"Login":      func(tb testing.TB) metrics { return login(tb, newFakeChat(tb), 2) },
+		"Login":      func(tb testing.TB) metrics { return login(tb, newFakeChat(tb), 2, 2) },
 		"History":    func(tb testing.TB) metrics { return history(tb, newFakeChat(tb), 12, 6, 5, 1) },
 		"Stream": func(tb testing.TB) metrics {
 			return stream(tb, func(c chat) []string { return slices.Repeat(c.people(1), 2) }, 1, 10)
