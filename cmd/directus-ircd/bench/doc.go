@@ -3,7 +3,7 @@
 // compared with, both of one run. From the top of the repository:
 //
 //	go test ./cmd/directus-ircd/bench -run '^$' -benchtime 1x -bench LastReader   # create to the last of N readers
-//	go test ./cmd/directus-ircd/bench -run '^$' -benchtime 1x -bench SteadyRate   # 300 readers of a steady stream
+//	go test ./cmd/directus-ircd/bench -run '^$' -benchtime 1x -bench SteadyRate   # 1000 readers of what Directus can store
 //	go test ./cmd/directus-ircd/bench -run '^$' -benchtime 1x -bench Stream       # lines as fast as they are taken
 //	go test ./cmd/directus-ircd/bench -run '^$' -benchtime 1x -bench Line         # processor time of a line when a chat is slow
 //	go test ./cmd/directus-ircd/bench -run '^$' -benchtime 1x -bench Join         # 5000 people join one channel

@@ -3,6 +3,8 @@ package bench
 import (
 	"fmt"
 	"slices"
+	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 )
@@ -64,47 +66,72 @@ func latencies(tb testing.TB, c chat, r *readers, messages int) []time.Duration 
 	return all
 }
 
-// BenchmarkSteadyRate offers 50 messages a second to 300 readers on IRC, and to as many sockets what they can take.
+// BenchmarkSteadyRate is how many messages a second Directus stores that are created one by one, as fast as it answers:
+// while nobody reads them, and while 1000 people read them on IRC, until the last of these has the last one. To as many
+// sockets it offers what they can take.
 func BenchmarkSteadyRate(b *testing.B) {
 	c := newRealChat(b)
 	for range b.N {
-		report(b, steadyRate(b, c, 300, 10, time.Second/5, 50))
+		report(b, steadyRate(b, c, 1000, 3, 300, 10))
 	}
 }
 
-// steadyRate posts messages, a few at once in each period and so many times.
-func steadyRate(tb testing.TB, c chat, n, few int, period time.Duration, times int) metrics {
+// steadyRate has the ways take turns, so that what else the machine does falls on all of them.
+func steadyRate(tb testing.TB, c chat, n, rounds, messages, few int) metrics {
 	people := c.people(n)
 	raw := startReaders(tb, people, socketReader(c.address(), flat))
 	start := time.Now()
-	slow := float64(few) / burst(tb, c, raw, few, 0, 1).Sub(start).Seconds()
+	slow := float64(few) / flow(tb, c, raw, few).Sub(start).Seconds()
 	raw.close()
 
-	irc := startReaders(tb, people, ircReader(startDaemon(tb, c.address()).addr))
-	start = time.Now()
-	end := burst(tb, c, irc, few, period, times)
-	irc.close()
-	return metrics{
-		"raw-msg/s": slow, "irc-msg/s": float64(few*times) / end.Sub(start).Seconds(),
-		"irc-behind-ms": milliseconds(end.Sub(start) - time.Duration(times-1)*period),
+	all := builds()
+	took := make([]time.Duration, len(all)+1) // the last are the bare creates
+	irc := make([]*readers, len(all))
+	for range rounds {
+		for i, of := range all {
+			if irc[i] == nil {
+				irc[i] = startReaders(tb, people, ircReader(of.start(tb, c.address()).addr))
+			}
+		}
+		for i := range took {
+			r := &readers{} // nobody
+			if i < len(all) {
+				r = irc[i]
+			}
+			start := time.Now()
+			took[i] += flow(tb, c, r, messages).Sub(start)
+		}
 	}
+	rate := func(i int) float64 { return float64(rounds*messages) / took[i].Seconds() }
+	m := metrics{"raw-msg/s": slow, "bare-msg/s": rate(len(all))}
+	for i, of := range all {
+		m[of.name+"-msg/s"], m[of.name+"/bare"] = rate(i), rate(i)/rate(len(all))
+	}
+	return m
 }
 
-// burst posts messages and returns when the last reader had the last of them.
-func burst(tb testing.TB, c chat, r *readers, few int, period time.Duration, times int) time.Time {
+// creators is how many create messages at the same time.
+const creators = 4
+
+// flow creates messages and returns when the last reader has the last of them, or, if there are none, when they are stored.
+func flow(tb testing.TB, c chat, r *readers, messages int) time.Time {
 	tb.Helper()
-	t := r.watch(few * times)
-	start := time.Now()
-	for i := range times {
-		time.Sleep(time.Until(start.Add(time.Duration(i) * period)))
-		texts := make([]string, few)
-		for n := range texts {
-			texts[n] = text(i*few + n)
-		}
-		c.post(texts...)
+	t := r.watch(messages)
+	var next atomic.Int64
+	var posting sync.WaitGroup
+	for range creators {
+		posting.Go(func() {
+			for n := int(next.Add(1)) - 1; n < messages; n = int(next.Add(1)) - 1 {
+				c.post(text(n))
+			}
+		})
 	}
-	var end time.Time
-	for n := range few * times {
+	posting.Wait()
+	end := time.Now()
+	for n := range messages {
+		if len(r.conns) == 0 {
+			break
+		}
 		if at := t.wait(tb, n); at.After(end) {
 			end = at
 		}

@@ -2,9 +2,11 @@ package bench
 
 import (
 	"bufio"
+	"crypto/tls"
 	"fmt"
 	"io"
 	"net"
+	"net/http/httptest"
 	"os"
 	"os/exec"
 	"slices"
@@ -18,6 +20,9 @@ const (
 	floorGoroutines = "goroutines" // has a goroutine and a channel for each reader
 )
 
+// secured is what the name of a floor ends in that listens for TLS.
+const secured = "-tls"
+
 // floorVariable names in the environment the floor that this program is to be instead of running tests.
 const floorVariable = "DIRECTUS_IRCD_BENCH_FLOOR"
 
@@ -29,6 +34,12 @@ func runFloor(kind string) error {
 		return err
 	}
 	fmt.Println(ln.Addr())
+	kind, secure := strings.CutSuffix(kind, secured)
+	if secure {
+		server := httptest.NewTLSServer(nil)
+		server.Close()
+		ln = tls.NewListener(ln, &tls.Config{Certificates: server.TLS.Certificates})
+	}
 	conns := make(chan net.Conn)
 	go func() {
 		for {
@@ -36,8 +47,10 @@ func runFloor(kind string) error {
 			if err != nil {
 				return
 			}
-			io.WriteString(conn, "welcome\n")
-			conns <- conn
+			go func() {
+				io.WriteString(conn, "welcome\n") // after the handshake, which takes its time
+				conns <- conn
+			}()
 		}
 	}()
 	lines := make(chan []byte)
@@ -108,6 +121,7 @@ func floorSource(tb testing.TB, kind string, n int) *source {
 	if err != nil {
 		tb.Fatal(err)
 	}
+	kind, secure := strings.CutSuffix(kind, secured)
 	s := &source{name: kind, process: process{tb, cmd.Process.Pid}}
 	s.say = func(text string) {
 		if _, err := io.WriteString(in, floorHead+text+"\n"); err != nil {
@@ -115,7 +129,7 @@ func floorSource(tb testing.TB, kind string, n int) *source {
 		}
 	}
 	s.readers = startReaders(tb, make([]string, n), func(string) (net.Conn, func(func([]byte)) error, error) {
-		conn, err := net.Dial("tcp", strings.TrimSpace(address))
+		conn, err := dial(strings.TrimSpace(address), secure)
 		if err != nil {
 			return nil, nil, err
 		}
@@ -123,7 +137,7 @@ func floorSource(tb testing.TB, kind string, n int) *source {
 		if _, err := in.ReadString('\n'); err != nil {
 			return conn, nil, err
 		}
-		return conn, func(seen func([]byte)) error { return readIRC(conn, in, seen) }, nil
+		return below(conn), func(seen func([]byte)) error { return readIRC(conn, in, seen) }, nil
 	})
 	return s
 }

@@ -11,11 +11,13 @@ import (
 // runFloor.
 func BenchmarkLine(b *testing.B) {
 	for _, n := range []int{200, 2000} {
-		b.Run(fmt.Sprintf("readers=%d", n), func(b *testing.B) {
-			for range b.N {
-				report(b, line(b, n, 5, 60, time.Second/20))
-			}
-		})
+		for transport, secure := range map[string]bool{"": false, secured: true} {
+			b.Run(fmt.Sprintf("readers=%d%s", n, transport), func(b *testing.B) {
+				for range b.N {
+					report(b, line(b, n, secure, 5, 60, time.Second/20))
+				}
+			})
+		}
 	}
 }
 
@@ -29,12 +31,16 @@ type source struct {
 }
 
 // line has sources take turns, so that what else the machine does falls on all of them.
-func line(tb testing.TB, n, rounds, messages int, period time.Duration) metrics {
+func line(tb testing.TB, n int, secure bool, rounds, messages int, period time.Duration) metrics {
 	var sources []*source
 	for _, d := range builds() {
-		sources = append(sources, daemonSource(tb, d, n))
+		c := newFastChat(tb)
+		sources = append(sources, sourceOf(tb, d, c, c.people(n), secure))
 	}
 	for _, kind := range []string{floorLoop, floorGoroutines} {
+		if secure {
+			kind += secured
+		}
 		sources = append(sources, floorSource(tb, kind, n))
 	}
 	for range rounds {
@@ -66,16 +72,15 @@ func (s *source) turn(tb testing.TB, messages int, period time.Duration) {
 	s.used += s.cpu() - used
 }
 
-func daemonSource(tb testing.TB, of build, n int) *source {
-	c := newFastChat(tb)
-	return sourceOf(tb, of, c, c.people(n))
-}
-
 // sourceOf starts a build with readers.
-func sourceOf(tb testing.TB, of build, c chat, people []string) *source {
-	d := of.start(tb, c.address())
+func sourceOf(tb testing.TB, of build, c chat, people []string, secure bool) *source {
+	start, reader := of.start, ircReader
+	if secure {
+		start, reader = of.startSecure, secureReader
+	}
+	d := start(tb, c.address())
 	s := &source{name: of.name, process: d.process, say: func(text string) { c.post(text) }}
-	s.readers = startReaders(tb, people, ircReader(d.addr))
+	s.readers = startReaders(tb, people, reader(d.addr))
 	latencies(tb, c, s.readers, 10) // warm
 	return s
 }

@@ -196,27 +196,45 @@ func ircReader(address string) connect {
 	return ircReaderOn(func() (net.Conn, error) { return net.Dial("tcp", address) })
 }
 
-// secureReader is ircReader over TLS. It ends without a goodbye, which the daemon would answer.
-func secureReader(address string) connect {
-	open := ircReaderOn(func() (net.Conn, error) {
+// dial connects, over TLS if secure.
+func dial(address string, secure bool) (net.Conn, error) {
+	if secure {
 		return tls.Dial("tcp", address, &tls.Config{InsecureSkipVerify: true}) // it measures, and trusts itself
-	})
+	}
+	return net.Dial("tcp", address)
+}
+
+// below is what carries a connection. To close that is to end it without a goodbye of TLS, which would be answered.
+func below(conn net.Conn) net.Conn {
+	if secure, ok := conn.(*tls.Conn); ok {
+		return secure.NetConn()
+	}
+	return conn
+}
+
+// secureReader is ircReader over TLS.
+func secureReader(address string) connect {
+	open := ircReaderOn(func() (net.Conn, error) { return dial(address, true) })
 	return func(token string) (net.Conn, func(func([]byte)) error, error) {
 		conn, read, err := open(token)
-		if secure, ok := conn.(*tls.Conn); ok {
-			conn = secure.NetConn()
+		if conn != nil {
+			conn = below(conn)
 		}
 		return conn, read, err
 	}
 }
 
 func ircReaderOn(dial func() (net.Conn, error)) connect {
+	return ircReaderWith("server-time message-tags batch draft/chathistory", dial)
+}
+
+func ircReaderWith(capabilities string, dial func() (net.Conn, error)) connect {
 	return func(token string) (net.Conn, func(func([]byte)) error, error) {
 		conn, err := dial()
 		if err != nil {
 			return nil, nil, err
 		}
-		fmt.Fprintf(conn, "CAP REQ :server-time message-tags batch draft/chathistory\r\nPASS %s\r\nNICK reader\r\nUSER reader 0 * :Reader\r\nCAP END\r\n", token)
+		fmt.Fprintf(conn, "CAP REQ :%s\r\nPASS %s\r\nNICK reader\r\nUSER reader 0 * :Reader\r\nCAP END\r\n", capabilities, token)
 		in := bufio.NewReaderSize(conn, 8<<10)
 		for {
 			line, err := in.ReadSlice('\n')

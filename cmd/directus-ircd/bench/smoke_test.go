@@ -14,14 +14,15 @@ import (
 func TestBenchmarks(t *testing.T) {
 	for name, run := range map[string]func(testing.TB) metrics{
 		"LastReader": func(tb testing.TB) metrics { return lastReader(tb, newFakeChat(tb), 2, 2) },
-		"SteadyRate": func(tb testing.TB) metrics { return steadyRate(tb, newFakeChat(tb), 2, 5, 10*time.Millisecond, 2) },
+		"SteadyRate": func(tb testing.TB) metrics { return steadyRate(tb, newFakeChat(tb), 2, 2, 5, 2) },
 		"Login":      func(tb testing.TB) metrics { return login(tb, newFakeChat(tb), 2, 2) },
 		"History":    func(tb testing.TB) metrics { return history(tb, newFakeChat(tb), 12, 6, 5, 1) },
 		"Stream": func(tb testing.TB) metrics {
 			return stream(tb, func(c chat) []string { return slices.Repeat(c.people(1), 2) }, 1, 10)
 		},
-		"Join": func(tb testing.TB) metrics { return joins(tb, 2) },
-		"Line": func(tb testing.TB) metrics { return line(tb, 2, 2, 2, time.Millisecond) },
+		"Join":    func(tb testing.TB) metrics { return joins(tb, 2) },
+		"Line":    func(tb testing.TB) metrics { return line(tb, 2, false, 2, 2, time.Millisecond) },
+		"LineTLS": func(tb testing.TB) metrics { return line(tb, 2, true, 2, 2, time.Millisecond) },
 		"Memory": func(tb testing.TB) metrics {
 			c := newFastChat(tb)
 			return memory(tb, startDaemon(tb, c.address()), ircReader, c.people(2), 20*time.Millisecond)
@@ -39,6 +40,7 @@ func TestBenchmarks(t *testing.T) {
 type fakeChat struct {
 	*directustest.Fake
 	url, writer string
+	tokens      []string // of the users there are so far
 }
 
 func newFakeChat(tb testing.TB) *fakeChat {
@@ -56,10 +58,9 @@ func (c *fakeChat) post(texts ...string) {
 }
 
 func (c *fakeChat) people(n int) []string {
-	tokens := make([]string, n)
-	for i := range tokens {
-		tokens[i] = fmt.Sprintf("token-of-the-reader-%d", i)
-		c.AddUser(directustest.FakeUser{FirstName: fmt.Sprintf("Reader%d", i), Token: tokens[i]})
+	for i := len(c.tokens); i < n; i++ {
+		c.tokens = append(c.tokens, fmt.Sprintf("token-of-the-reader-%d", i))
+		c.AddUser(directustest.FakeUser{FirstName: fmt.Sprintf("Reader%d", i), Token: c.tokens[i]})
 	}
-	return tokens
+	return c.tokens[:n]
 }

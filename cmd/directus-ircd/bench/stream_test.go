@@ -28,7 +28,7 @@ func stream(tb testing.TB, people func(chat) []string, rounds, messages int) met
 	var sources []*source
 	for _, of := range builds() {
 		c := newFastChat(tb)
-		sources = append(sources, sourceOf(tb, of, c, people(c)))
+		sources = append(sources, sourceOf(tb, of, c, people(c), false))
 	}
 	took := make([]time.Duration, len(sources))
 	for range rounds {
