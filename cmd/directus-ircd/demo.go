@@ -8,6 +8,7 @@ import (
 
 	"golang.org/x/term"
 
+	"directus-ircd/bridge/rooms"
 	"directus-ircd/cmd/directus-ircd/config"
 	"directus-ircd/cmd/directus-ircd/demo"
 )
@@ -35,7 +36,9 @@ func (c *demoCmd) Run(ctx context.Context, env *environment) error {
 	opts := &demo.Options{
 		Listen: c.Listen, Web: c.Web, DirectusPort: c.DirectusPort, Data: c.Data, Reset: c.Reset, Yes: c.Yes, Out: env.Stdout, Log: log,
 		Serve: func(ctx context.Context, cfg *config.Config, ready func([]net.Addr, func(string) []string)) error {
-			return serve(ctx, cfg, serveOptions{Log: log, Ready: ready})
+			return serve(ctx, cfg, serveOptions{Log: log, Ready: func(addrs []net.Addr, members func(channel string) []string) {
+				ready(addrs, func(room string) []string { return members(rooms.Slug(room)) })
+			}})
 		},
 	}
 	if stdin, ok := env.Stdin.(*os.File); ok && term.IsTerminal(int(stdin.Fd())) {

@@ -14,6 +14,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/chromedp/chromedp"
 	"github.com/gofrs/flock"
 
 	"directus-ircd/cmd/directus-ircd/demo/pagetest"
@@ -147,6 +148,16 @@ func TestDemo(t *testing.T) {
 	irc.Send("PRIVMSG #messages :\x01ACTION waves from IRC\x01")
 	page.Sees("* Kevin", "waves from IRC")
 	page.Says("#members", "on IRC: Kevin")
+	page.Do(chromedp.SendKeys(chromedp.CSS("#name"), "Tea garden\r"))
+	irc.Expect(":Kevin!* JOIN *#tea-garden")
+	page.Say("made in the page")
+	irc.Expect(":Ada!* PRIVMSG #tea-garden :made in the page")
+	irc.Send("JOIN #Attic")
+	irc.Expect("* 366 * #attic *")
+	page.Until(`() => [...document.querySelectorAll("#rooms button")].map((b) => b.textContent).join() === "messages,ideas,Tea garden,Attic"`)
+	page.Do(chromedp.Evaluate[chromedp.Void](`document.querySelectorAll("#rooms button")[3].click()`))
+	irc.Send("PRIVMSG #attic :made on IRC")
+	page.Sees("Kevin", "made on IRC")
 	irc.Refute("* PRIVMSG #messages :typed in the page", "* PRIVMSG #messages :typed on IRC")
 	demo.interrupt()
 	irc.Expect("ERROR :*server shutting down*")

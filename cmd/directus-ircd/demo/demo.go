@@ -1,5 +1,5 @@
-// Package demo runs everything on one machine: a Directus of its own with two accounts and
-// a few messages, a chat page in front of it, and the daemon, which the demo command passes
+// Package demo runs everything on one machine: a Directus of its own with two accounts, two
+// rooms and a few messages, a chat page in front of it, and the daemon, which the demo command passes
 // in as a function. Everybody knows the passwords, so all of them listen on the loopback
 // interface only. folder.go keeps the data over restarts, web.go serves the page, and
 // seed.go makes the content.
@@ -50,8 +50,8 @@ type Options struct {
 	Log zerolog.Logger
 	// Serve runs the daemon until ctx ends, and shows clients the cause of ctx. It calls
 	// ready once with the addresses of the listeners and with a function that tells, on any
-	// goroutine, the nicks of those in a channel.
-	Serve func(ctx context.Context, cfg *config.Config, ready func([]net.Addr, func(channel string) []string)) error
+	// goroutine, the nicks of those in a room, by its name in Directus.
+	Serve func(ctx context.Context, cfg *config.Config, ready func([]net.Addr, func(room string) []string)) error
 }
 
 // Run serves the demo until ctx ends or a part of the demo does. The options must be valid.
@@ -82,10 +82,14 @@ func (c *Options) start(ctx context.Context, folder *dataFolder) (*localserver.S
 		return nil, err
 	}
 	server, err := c.startDirectus(ctx, folder)
-	if err != nil || folder.Seeded {
+	if err != nil || folder.Seeded && folder.Rooms {
 		return server, err
 	}
-	progress(c.Out)("making the collection, two accounts and a few messages")
+	task := "making the collections, two accounts, two rooms and a few messages"
+	if folder.Seeded {
+		task = "making two rooms; the messages of before are in #messages now"
+	}
+	progress(c.Out)(task)
 	if err = seed(ctx, server.URL(), folder.AdminPassword); err == nil {
 		err = folder.keepSeeded()
 	}
@@ -137,10 +141,10 @@ func (c *Options) serve(ctx context.Context, server *localserver.Server, folder 
 	defer cancel(nil)
 	cfg := c.config(base)
 	cfg.Resume.Directory = folder.state()
-	var members atomic.Pointer[func(channel string) []string] // set when the daemon is ready
-	page, err := webHandler(base, chatPage{Login: ada, Others: []user{kevin}, Members: func() []string {
+	var members atomic.Pointer[func(room string) []string] // set when the daemon is ready
+	page, err := webHandler(base, chatPage{Login: ada, Others: []user{kevin}, Members: func(room string) []string {
 		if m := members.Load(); m != nil {
-			return (*m)(cfg.Channels[0].Name)
+			return (*m)(room)
 		}
 		return nil
 	}}, c.Log.With().Str("component", "web").Logger())
@@ -151,7 +155,7 @@ func (c *Options) serve(ctx context.Context, server *localserver.Server, folder 
 	if err != nil {
 		return fmt.Errorf("--web: %w", err)
 	}
-	intro := func(addrs []net.Addr, in func(channel string) []string) {
+	intro := func(addrs []net.Addr, in func(room string) []string) {
 		members.Store(&in)
 		writeIntro(c.Out, addresses{
 			IRC: addrs[0].String(), Web: "http://" + ln.Addr().String() + "/", Directus: base.String(),
@@ -177,10 +181,12 @@ func (c *Options) config(base *url.URL) *config.Config {
 	cfg := config.Default()
 	cfg.Directus.URL = base.String()
 	cfg.Server.Network = "Demo"
-	cfg.Server.MOTD = "This is the demo of directus-ircd. What is said in #messages is kept in Directus."
+	cfg.Server.MOTD = "This is the demo of directus-ircd. What is said here is kept in Directus."
 	cfg.Listen = []config.Listener{{Address: c.Listen}}
-	cfg.Channels[0].Topic = "The demo's chat, kept in the Directus collection messages"
-	cfg.Channels[0].Fields.Nonce, cfg.Channels[0].Fields.Kind = "nonce", "irc_kind"
+	cfg.Channels = nil
+	cfg.Rooms.Collection, cfg.Rooms.Join, cfg.Rooms.Create = "rooms", "all", true
+	cfg.Rooms.Fields = config.RoomFields{Name: "name", Topic: "topic", Archived: "archived"}
+	cfg.Rooms.Messages.Fields.Nonce, cfg.Rooms.Messages.Fields.Kind = "nonce", "irc_kind"
 	return cfg
 }
 

@@ -6,14 +6,17 @@ import (
 	"errors"
 	"io"
 	"net"
+	"net/url"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
 	"github.com/rs/zerolog"
 
 	"directus-ircd/cmd/directus-ircd/config"
+	"directus-ircd/directus"
 	"directus-ircd/directus/directustest"
 )
 
@@ -40,6 +43,7 @@ func TestDirectusEnds(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	settles(t, server.URL(), folder.AdminPassword)
 	ended := make(chan error, 1)
 	go func() { ended <- c.serve(t.Context(), server, folder) }()
 	<-ready
@@ -49,6 +53,39 @@ func TestDirectusEnds(t *testing.T) {
 	}
 	if !errors.Is(told, errDirectusEnded) {
 		t.Errorf("clients are told %v", told)
+	}
+}
+
+// settles gives the rooms to a demo once more: messages without one come into #messages, and
+// nothing is made twice.
+func settles(t *testing.T, address, password string) {
+	t.Helper()
+	base, err := url.Parse(address)
+	if err != nil {
+		t.Fatal(err)
+	}
+	client := directus.New(base, directus.Options{})
+	defer client.Close()
+	if err := asUser(t.Context(), client, ada.Email, ada.Password, func(a *directus.Account) error {
+		return a.CreateItem(t.Context(), "messages", map[string]any{"text": "before there were rooms"}, nil, nil)
+	}); err != nil {
+		t.Fatal(err)
+	}
+	if err := seed(t.Context(), address, password); err != nil {
+		t.Fatal(err)
+	}
+	var items []struct{ Room struct{ Name string } }
+	if err := asUser(t.Context(), client, kevin.Email, kevin.Password, func(a *directus.Account) error {
+		return a.Items(t.Context(), "messages", directus.Query{Fields: []string{"room.name"}, Sort: []string{"id"}, Limit: 100}, &items)
+	}); err != nil {
+		t.Fatal(err)
+	}
+	var in []string
+	for _, item := range items {
+		in = append(in, item.Room.Name)
+	}
+	if want := []string{"messages", "messages", "messages", "ideas", "messages"}; !slices.Equal(in, want) {
+		t.Errorf("the messages are in %q, want %q", in, want)
 	}
 }
 

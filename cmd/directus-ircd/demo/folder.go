@@ -33,8 +33,11 @@ type dataFolder struct {
 type saved struct {
 	// AdminPassword is made once: the account may do everything.
 	AdminPassword string `json:"admin_password"`
-	// Seeded says that the collection, the accounts and the messages are made.
+	// Seeded says that the accounts and the messages are made.
 	Seeded bool `json:"seeded"`
+	// Rooms says that the rooms are made, and that all messages are in one. A folder of a
+	// demo without rooms lacks it.
+	Rooms bool `json:"rooms"`
 }
 
 // openFolder makes or finds the folder. A folder with other things in it is
@@ -136,7 +139,7 @@ func (f *dataFolder) write() error {
 }
 
 func (f *dataFolder) keepSeeded() error {
-	f.Seeded = true
+	f.Seeded, f.Rooms = true, true
 	return f.write()
 }
 

@@ -36,8 +36,9 @@ The demo is running. Open two of these side by side:
   sic                 sic -h {{.Host}} -p {{.Port}} -n {{.Kevin.Nick}} -k {{.Kevin.Email}}:{{.Kevin.Password}}
                       (then ":s #messages", and type)
 
-The channel #messages opens by itself; in irssi, Alt+2 goes to its window. On IRC
-{{.Ada.Email}} with {{.Ada.Password}} works just as well.
+The channels #messages and #ideas open by themselves; in irssi, Alt+2 and Alt+3 go to
+their windows. They are rooms in Directus: /join #new makes another one, and so does the
+page. On IRC {{.Ada.Email}} with {{.Ada.Password}} works just as well.
 
   The Directus app    {{.Directus}}/admin
                       e-mail {{.Admin}}, password {{.AdminPassword}}

@@ -2,6 +2,7 @@ package demo
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 	"net"
 	"net/http"
@@ -94,15 +95,16 @@ type pageWorld struct {
 
 func TestChatPage(t *testing.T) {
 	directustest.SkipShort(t)
-	w := &pageWorld{browser: pagetest.Chromium(t), d: directustest.Start(t, directustest.Setup(setup.Options{Edit: true}))}
+	w := &pageWorld{browser: pagetest.Chromium(t), d: directustest.Start(t, directustest.Setup(setup.Options{Edit: true, Rooms: true}))}
 	w.ada, w.kevin = w.d.CreateUser("Ada", ""), w.d.CreateUser("Kevin", "")
 	w.server = startPage(t, w.d.URL, chatPage{})
 	t.Run("login", w.login)
 	t.Run("messages", w.messages)
 	t.Run("own messages", w.own)
-	t.Run("filled in", w.filledIn)
 	t.Run("scrolling", w.scrolling)
 	t.Run("refusal", w.refusal)
+	t.Run("rooms", w.rooms)
+	t.Run("filled in", w.filledIn)
 }
 
 func (w *pageWorld) login(t *testing.T) {
@@ -190,16 +192,56 @@ func (w *pageWorld) own(t *testing.T) {
 	}
 }
 
+// rooms are gone to, made in the page and elsewhere, and each shows its own messages. Before
+// there are any, the page shows the messages without one.
+func (w *pageWorld) rooms(t *testing.T) {
+	w.d.AddMessage(w.kevin, "without a room")
+	p, other := pagetest.Open(t, w.browser, w.server.address), pagetest.Open(t, w.browser, w.server.address)
+	p.Login(w.ada.Email, w.ada.Password)
+	p.Sees("Kevin", "without a room")
+	other.Login(w.kevin.Email, w.kevin.Password)
+	enter := func(page *pagetest.Page, name string) {
+		page.Do(chromedp.SendKeys(chromedp.CSS("#name"), name+"\r"))
+		page.Until(`(name) => document.querySelector("#rooms [aria-current]")?.textContent.toLowerCase() === name`, strings.ToLower(strings.TrimPrefix(name, "#")))
+	}
+	enter(p, "#Ä & B")
+	p.Until(`() => document.querySelectorAll("#log li").length === 0`)
+	other.Until(`() => document.querySelector("#rooms [aria-current]")?.textContent === "Ä & B"`)
+	p.Say("in the first room")
+	other.Sees("Ada", "in the first room")
+	enter(other, "second")
+	other.Say("in the second room")
+	other.Sees("Kevin", "in the second room")
+	p.Until(`() => document.querySelector("#rooms .news")?.textContent === "second"`)
+	if n := p.Count("Kevin", "in the second room"); n != 0 {
+		t.Error("a message is shown in a room that it is not in")
+	}
+	enter(p, "Second") // which is there
+	p.Sees("Kevin", "in the second room")
+	p.Until(`() => document.querySelectorAll("#rooms button").length === 2 && !document.querySelector("#rooms .news")`)
+	var found []struct{ ID json.Number }
+	w.d.Do(http.MethodGet, "/items/rooms", url.Values{"filter[name][_eq]": {"second"}}, nil, &found)
+	w.d.Do(http.MethodPatch, "/items/rooms/"+found[0].ID.String(), nil, map[string]any{"name": "2nd", "topic": "Numbers"}, nil)
+	p.Says("#rooms [aria-current]", "2nd")
+	p.Says("#topic", "Numbers")
+	w.d.Do(http.MethodPatch, "/items/rooms/"+found[0].ID.String(), nil, map[string]any{"archived": true}, nil)
+	for _, page := range []*pagetest.Page{p, other} {
+		page.Sees("Ada", "in the first room")
+	}
+	p.Click("#rooms button")
+	p.Sees("Ada", "in the first room")
+}
+
 // filledIn is the demo's page: its accounts are filled in, and it shows who is on IRC.
 func (w *pageWorld) filledIn(t *testing.T) {
 	of := func(u directustest.User) user {
 		return user{Email: u.Email, Password: u.Password, FirstName: u.FirstName}
 	}
-	server := startPage(t, w.d.URL, chatPage{Login: of(w.ada), Others: []user{of(w.kevin)}, Members: func() []string { return []string{"Ada", "<b>"} }})
+	server := startPage(t, w.d.URL, chatPage{Login: of(w.ada), Others: []user{of(w.kevin)}, Members: func(room string) []string { return []string{"Ada", "<b>", room} }})
 	p := pagetest.Open(t, w.browser, server.address)
 	p.Click("#login [type=submit]")
 	p.Says("#status", "Connected as Ada")
-	p.Says("#members", "on IRC: Ada, <b>")
+	p.Says("#members", "on IRC: Ada, <b>, Ä & B")
 	p.Click("#logout")
 	p.Click(`#login button[data-email]`)
 	p.Says("#status", "Connected as Kevin")
@@ -228,7 +270,7 @@ func (w *pageWorld) scrolling(t *testing.T) {
 func (w *pageWorld) refusal(t *testing.T) {
 	p := pagetest.Open(t, w.browser, w.server.address)
 	p.Login(w.ada.Email, w.ada.Password)
-	w.d.Revoke("messages", "create")
+	defer w.d.Revoke("messages", "create")()
 	p.Say("not allowed")
 	p.Says("#problem", "Not sent:")
 	if got := pagetest.Evaluate[string](p, `document.querySelector("#text").value`); got != "not allowed" {
@@ -242,7 +284,7 @@ func TestChatPageOutage(t *testing.T) {
 	directustest.SkipShort(t)
 	t.Parallel() // most of the time it waits
 	browser := pagetest.Chromium(t)
-	d := directustest.Start(t)
+	d := directustest.Start(t, directustest.Setup(setup.Options{Rooms: true}))
 	ada, kevin := d.CreateUser("Ada", ""), d.CreateUser("Kevin", "")
 	server := startPage(t, d.URL, chatPage{})
 	p := pagetest.Open(t, browser, server.address)
@@ -286,7 +328,7 @@ func TestChatPageExpiry(t *testing.T) {
 	directustest.SkipShort(t)
 	t.Parallel() // most of the time it waits
 	browser := pagetest.Chromium(t)
-	d := directustest.Start(t, directustest.Env("ACCESS_TOKEN_TTL", "3s"))
+	d := directustest.Start(t, directustest.Env("ACCESS_TOKEN_TTL", "3s"), directustest.Setup(setup.Options{Rooms: true}))
 	ada, kevin := d.CreateUser("Ada", ""), d.CreateUser("Kevin", "")
 	server := startPage(t, d.URL, chatPage{})
 	p := pagetest.Open(t, browser, server.address)

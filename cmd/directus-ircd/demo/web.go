@@ -31,8 +31,8 @@ const webPolicy = "default-src 'none'; script-src 'self'; style-src 'self'; img-
 type chatPage struct {
 	Login  user   // filled in
 	Others []user // with a button each
-	// Members are the nicks of those who are in the channel on IRC. It may be nil.
-	Members func() []string
+	// Members are the nicks of those who are in a room on IRC. It may be nil.
+	Members func(room string) []string
 }
 
 // webHandler serves the chat page, and under /directus/ what the page needs of
@@ -65,10 +65,10 @@ func webHandler(directus *url.URL, page chatPage, logger zerolog.Logger) (http.H
 		w.Header().Set("Content-Type", "text/html; charset=utf-8")
 		_, _ = w.Write(index) // an error is the browser's loss of interest
 	})))
-	mux.Handle("GET /members", pageHeaders(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+	mux.Handle("GET /members", pageHeaders(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		nicks := []string{} // not null
 		if page.Members != nil {
-			nicks = append(nicks, page.Members()...)
+			nicks = append(nicks, page.Members(r.URL.Query().Get("room"))...)
 		}
 		w.Header().Set("Content-Type", "application/json")
 		_ = json.NewEncoder(w).Encode(nicks)

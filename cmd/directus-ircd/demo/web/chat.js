@@ -1,11 +1,11 @@
-// The page: the login form, the list of messages, the line to write in.
+// The page: the login form, the rooms, the list of messages, the line to write in.
 
 import { Refused, Session } from "./session.js";
 import { Link } from "./link.js";
 import { Log, element, fill, nameOf } from "./log.js";
 
 const byId = (id) => document.getElementById(id);
-const page = Object.fromEntries(["status", "logout", "problem", "login", "chat", "members", "log", "outbox", "compose", "text", "send", "cancel"].map((id) => [id, byId(id)]));
+const page = Object.fromEntries(["status", "logout", "problem", "login", "chat", "rooms", "make", "name", "topic", "members", "log", "outbox", "compose", "text", "send", "cancel"].map((id) => [id, byId(id)]));
 const membersEvery = 5000; // ms between two looks at who is on IRC
 
 function problem(text) {
@@ -23,6 +23,9 @@ class Chat {
   #session;
   #link;
   #me = null;
+  #rooms = new Map(); // id to a room that is not archived, in the order of their making
+  #room = null; // id of the one that is shown; null: there is none
+  #news = new Set(); // ids of rooms with messages that were not shown
   #waiting = new Map(); // nonce to the <li> of a message on its way
   #watch; // looks who is on IRC
 
@@ -31,15 +34,32 @@ class Chat {
     this.#link = new Link(session, {
       onUser: (user) => { this.#me = user; },
       onState: (state) => this.#state(state),
+      onRooms: (rooms) => {
+        this.#rooms.clear();
+        for (const room of rooms) this.#keep(room);
+        this.#settle();
+      },
+      onRoom: (room) => {
+        this.#keep(room);
+        this.#settle();
+      },
+      onRoomGone: (id) => {
+        this.#rooms.delete(Number(id));
+        this.#settle();
+      },
       onHistory: (messages) => {
         log.history(messages, this.#me);
         for (const m of messages) this.#arrived(m.nonce);
       },
       onMessage: (message) => {
-        log.add(message, this.#me);
+        this.#show(message);
         this.#arrived(message.nonce);
       },
-      onUpdate: (message) => log.update(message),
+      onUpdate: (message) => {
+        const moved = message.room !== undefined && message.room !== this.#room;
+        if (moved) log.remove(message.id);
+        else log.update(message);
+      },
       onDelete: (id) => log.remove(id),
       onEnd: (reason) => logOut(reason.message),
     });
@@ -55,6 +75,7 @@ class Chat {
     clearInterval(this.#watch);
     this.#link.close();
     log.clear();
+    page.rooms.replaceChildren();
   }
 
   logout() {
@@ -65,6 +86,58 @@ class Chat {
   forget() {
     this.close();
     this.#session.forget();
+  }
+
+  // Goes to a room: null is the place of the messages without one.
+  enter(id) {
+    this.#room = id;
+    this.#news.delete(id);
+    edit(null);
+    log.clear();
+    page.members.textContent = "";
+    this.#render();
+    this.#members();
+    return this.#link.enter(id);
+  }
+
+  // Makes a room, or finds the one of that name, and goes there.
+  async make(name) {
+    const found = () => [...this.#rooms.values()].find((room) => room.name.toLowerCase() === name.toLowerCase());
+    try {
+      if (!found()) await this.#link.make(name);
+      if (found()) this.enter(found().id);
+      else problem(`There is an archived room "${name}".`);
+    } catch (error) {
+      problem(`Not made: ${error.message}\n${name}`);
+    }
+  }
+
+  #keep(room) {
+    if (room.archived) this.#rooms.delete(room.id);
+    else this.#rooms.set(room.id, room);
+  }
+
+  // Shows the rooms as they are now. If the present one is gone, the first one is entered.
+  #settle() {
+    if (this.#rooms.has(this.#room) || (this.#room === null && !this.#rooms.size)) this.#render();
+    else this.enter(this.#rooms.keys().next().value ?? null);
+  }
+
+  #render() {
+    page.rooms.replaceChildren(...[...this.#rooms.values()].map((room) => {
+      const button = element("button", room.name, { type: "button", className: this.#news.has(room.id) ? "news" : "", onclick: () => this.enter(room.id) });
+      if (room.id === this.#room) button.setAttribute("aria-current", "true");
+      return button;
+    }));
+    page.topic.textContent = this.#rooms.get(this.#room)?.topic ?? "";
+  }
+
+  #show(message) {
+    if (message.room === this.#room) log.add(message, this.#me);
+    else if (this.#rooms.has(message.room)) {
+      this.#news.add(message.room);
+      this.#render();
+    }
   }
 
   async send(text) {
@@ -99,12 +172,13 @@ class Chat {
     }
   }
 
-  // Shows who is in the channel on IRC. If the demo does not answer, the link says so.
+  // Shows who is in the room on IRC. If the demo does not answer, the link says so.
   async #members() {
-    if (document.hidden) return;
-    const answer = await fetch("members", { signal: AbortSignal.timeout(membersEvery) }).catch(() => null);
+    const room = this.#rooms.get(this.#room);
+    if (document.hidden || !room) return;
+    const answer = await fetch(`members?room=${encodeURIComponent(room.name)}`, { signal: AbortSignal.timeout(membersEvery) }).catch(() => null);
     const nicks = answer?.ok ? await answer.json().catch(() => null) : null;
-    if (nicks) page.members.textContent = nicks.length ? `In the channel on IRC: ${nicks.join(", ")}` : "Nobody is in the channel on IRC.";
+    if (nicks && room.id === this.#room) page.members.textContent = nicks.length ? `In the room on IRC: ${nicks.join(", ")}` : "Nobody is in the room on IRC.";
   }
 
   #arrived(nonce) {
@@ -196,6 +270,15 @@ page.compose.addEventListener("submit", (event) => {
   problem("");
   if (changed) chat?.change(changed, text);
   else chat?.send(text);
+});
+
+page.make.addEventListener("submit", (event) => {
+  event.preventDefault();
+  const name = page.name.value.trim().replace(/^#/, "");
+  if (!name) return;
+  page.name.value = "";
+  problem("");
+  chat?.make(name);
 });
 
 page.cancel.addEventListener("click", () => edit(null));

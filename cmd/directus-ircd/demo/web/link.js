@@ -1,10 +1,13 @@
-// The realtime side: one WebSocket that comes back by itself, the messages that
-// it brings, and the outbox of what is to be sent. Nothing here touches the page.
+// The realtime side: one WebSocket that comes back by itself, the rooms and the
+// messages that it brings, and the outbox of what is to be sent. Nothing here
+// touches the page.
 
 import { Refused, SessionOver, Unavailable, base, patience } from "./session.js";
 
-const collection = "messages";
-const fields = ["id", "text", "nonce", "date_created", "user_created.id", "user_created.first_name", "user_created.last_name"];
+const fields = {
+  messages: ["id", "text", "nonce", "room", "date_created", "user_created.id", "user_created.first_name", "user_created.last_name"],
+  rooms: ["id", "name", "topic", "archived"],
+};
 const newest = 100; // messages read when the link comes up
 const attempts = 3; // times a request is sent without an answer before its author is told
 const silence = 45_000; // ms without a frame before the socket is probed: Directus pings every 30 s
@@ -40,6 +43,7 @@ class Connection {
   #socket;
   #on;
   #pending = new Map(); // uid to {type, resolve, reject}
+  #subscribed = new Map(); // uid to the collection of a subscription
   #uids = 0;
   #watchdog;
   #over = new AbortController();
@@ -87,6 +91,16 @@ class Connection {
     return within(patience, answer);
   }
 
+  // Asks for the events of one kind.
+  subscribe(collection, event) {
+    this.#subscribed.set(String(this.#uids + 1), collection);
+    return this.request({ type: "subscribe", collection, event, query: { fields: fields[collection] } });
+  }
+
+  read(collection, query) {
+    return this.request({ type: "items", action: "read", collection, query: { fields: fields[collection], ...query } });
+  }
+
   // Probes a silent socket. "unsubscribe" is echoed even where Directus has its
   // heartbeat off; pings of the WebSocket protocol are never answered.
   #watch() {
@@ -100,12 +114,8 @@ class Connection {
   #frame(frame) {
     if (frame.type === "ping") {
       this.#socket.send(JSON.stringify({ type: "pong" }));
-    } else if (frame.type === "subscription" && frame.event === "create") {
-      for (const message of frame.data) this.#on.onMessage(message);
-    } else if (frame.type === "subscription" && frame.event === "update") {
-      for (const message of frame.data) this.#on.onUpdate(message);
-    } else if (frame.type === "subscription" && frame.event === "delete") {
-      for (const id of frame.data) this.#on.onDelete(id);
+    } else if (frame.type === "subscription" && this.#event(frame)) {
+      return;
     } else if (frame.type === "auth" && frame.status === "error") {
       // Whatever else this socket says has not been said to us.
       this.end(new LoginNeeded("Directus asks for a new login."));
@@ -113,6 +123,16 @@ class Connection {
       // An error about the subscription stands for a message that did not come.
       this.end(new Unavailable(frame.error?.message || "Directus reported an error."));
     }
+  }
+
+  // Passes on what an event tells. It reports false if the frame is none.
+  #event({ event, data, uid }) {
+    const of = this.#subscribed.get(String(uid)) === "rooms"
+      ? { create: "onRoom", update: "onRoom", delete: "onRoomGone" }
+      : { create: "onMessage", update: "onUpdate", delete: "onDelete" };
+    if (!of[event]) return false;
+    for (const item of data) this.#on[of[event]](item);
+    return true;
   }
 
   // Ends the request that the frame answers, and tells whether there was one.
@@ -133,7 +153,11 @@ class Connection {
 // A Link keeps a session connected. It calls
 //   onState({up, text})  on each change, with words to show,
 //   onUser(user)         with who is logged in, once, before the first history,
-//   onHistory(messages)  with the latest messages, oldest first, each time it comes up,
+//   onRooms(rooms)       with all rooms, each time it comes up, before the history,
+//   onRoom(room)         for every room that is made or changed,
+//   onRoomGone(id)       for every room that is deleted,
+//   onHistory(messages)  with the latest messages of the room, oldest first, each time
+//                        it comes up and after enter(),
 //   onMessage(message)   for every message created from then on, some more than once,
 //   onUpdate(message)    for every message that is changed,
 //   onDelete(id)         for every message that is deleted, with a number or a string,
@@ -143,6 +167,7 @@ export class Link {
   #session;
   #on;
   #user;
+  #room = null; // whose history is shown; null: the messages without a room
   #connection = null; // set while messages can be sent
   #outbox = [];
   #sending = false;
@@ -158,23 +183,47 @@ export class Link {
     for (const m of this.#outbox.splice(0)) m.reject(new Unavailable("You are logged out."));
   }
 
-  // Queues a text. The promise ends when Directus has stored or refused it. The
+  // Goes to a room and reads its history, now or when the link is up.
+  async enter(room) {
+    this.#room = room;
+    const connection = this.#connection;
+    if (!connection) return;
+    try {
+      await this.#history(connection);
+    } catch (error) {
+      connection.end(error);
+    }
+  }
+
+  async #history(connection) {
+    const room = this.#room;
+    const filter = { room: room === null ? { _null: true } : { _eq: room } };
+    const messages = await connection.read("messages", { filter, sort: ["-date_created", "-id"], limit: newest });
+    if (room === this.#room) this.#on.onHistory(messages.reverse());
+  }
+
+  // Queues the making of a room.
+  make(name) {
+    return this.#queue("rooms", { action: "create", data: { name }, query: { fields: fields.rooms } }, this.#on.onRoom);
+  }
+
+  // Queues a text for the room. The promise ends when Directus has stored or refused it. The
   // nonce makes it harmless to repeat: the collection keeps it unique.
   send(text, nonce) {
-    return this.#queue({ action: "create", data: { text, nonce }, query: { fields } }, this.#on.onMessage);
+    return this.#queue("messages", { action: "create", data: { text, nonce, room: this.#room }, query: { fields: fields.messages } }, this.#on.onMessage);
   }
 
   // Queues a change of a message of one's own.
   change(id, text) {
-    return this.#queue({ action: "update", id, data: { text } }, () => this.#on.onUpdate({ id, text }));
+    return this.#queue("messages", { action: "update", id, data: { text } }, () => this.#on.onUpdate({ id, text }));
   }
 
   // Queues the deletion of a message of one's own.
   remove(id) {
-    return this.#queue({ action: "delete", id }, () => this.#on.onDelete(id));
+    return this.#queue("messages", { action: "delete", id }, () => this.#on.onDelete(id));
   }
 
-  #queue(frame, done) {
+  #queue(collection, frame, done) {
     return new Promise((resolve, reject) => {
       this.#outbox.push({ frame: { type: "items", collection, ...frame }, done, resolve, reject, unanswered: 0 });
       this.#flush();
@@ -227,16 +276,15 @@ export class Link {
   async #prepare(connection, token) {
     await connection.opened();
     await connection.request({ type: "auth", access_token: token });
-    for (const event of ["create", "update", "delete"]) {
-      await connection.request({ type: "subscribe", collection, event, query: { fields } });
+    for (const collection of ["rooms", "messages"]) {
+      for (const event of ["create", "update", "delete"]) await connection.subscribe(collection, event);
     }
-    const query = { fields, sort: ["-date_created", "-id"], limit: newest };
-    const messages = await connection.request({ type: "items", action: "read", collection, query });
     if (!this.#user) {
       this.#user = await this.#session.me();
       this.#on.onUser(this.#user);
     }
-    this.#on.onHistory(messages.reverse());
+    this.#on.onRooms(await connection.read("rooms", { sort: ["id"], limit: -1 }));
+    await this.#history(connection);
     this.#on.onState({ up: true, text: "Connected" });
   }
 
