@@ -3,7 +3,7 @@ package ircd
 import (
 	"context"
 	"errors"
-	"fmt"
+	"reflect"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -159,8 +159,8 @@ func TestStart(t *testing.T) {
 				t.Errorf("%d started at the JOIN of number %d", n, i+1)
 			}
 		}
-		if got := fmt.Sprintf("%+v", s.chat.starts); got != "[{Backlog:true Bot:false} {Backlog:true Bot:false} {Backlog:false Bot:false}]" {
-			t.Errorf("started with %s", got)
+		if got := s.chat.starts; !reflect.DeepEqual(got, []JoinOptions{{Backlog: true}, {Backlog: true}, {}}) {
+			t.Errorf("started with %+v", got)
 		}
 	})
 }
