@@ -18,6 +18,9 @@ const (
 	pauseAfter = 10 * time.Second
 	// longestPause is how long a request is repeated if its ctx has no deadline.
 	longestPause = time.Minute
+	// nearlyOver is how soon a limit ends that was met only because the clock of Directus is not
+	// known exactly.
+	nearlyOver = 100 * time.Millisecond
 	// The gap between two queued requests begins with firstGap and grows up to
 	// longestGap. When it shrinks below leastGap it becomes zero.
 	firstGap   = 50 * time.Millisecond
@@ -146,7 +149,8 @@ func (p *pause) hold(told, begun time.Duration) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	now := time.Since(p.begun)
-	if begun >= p.until { // if not, it was under way already when another one was turned away
+	early := told > 0 && told <= nearlyOver && p.until > 0 && begun < p.until+nearlyOver
+	if begun >= p.until && !early { // if not, it was under way already when another one was turned away
 		if told <= 0 || p.gap > 0 || p.until > 0 && p.passed < pauseWidth {
 			p.gap = min(max(2*p.gap, firstGap), longestGap)
 		}

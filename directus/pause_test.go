@@ -2,9 +2,11 @@ package directus
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"math"
 	"net/http"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -42,4 +44,41 @@ func TestPauseIsBounded(t *testing.T) {
 			})
 		})
 	}
+}
+
+// Directus tells the end of a window by its own clock, in whole milliseconds. Who asks a moment
+// too early is turned away once more, which is no reason to ask for less in the next window.
+func TestPauseEndsTooEarly(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		const points, requests, early = 100, 1000, 15 * time.Millisecond
+		p, k := newPause(), call{method: http.MethodGet, path: "/users/me"}
+		var mu sync.Mutex
+		var opened time.Time // the window
+		n := 0
+		once := func() error {
+			mu.Lock()
+			defer mu.Unlock()
+			if time.Since(opened) >= time.Second {
+				opened, n = time.Now(), 0
+			}
+			if n++; n <= points {
+				return nil
+			}
+			reset, _ := json.Marshal(opened.Add(time.Second - early).UTC().Format(time.RFC3339Nano))
+			return &Error{Status: http.StatusTooManyRequests, Code: CodeRequestsExceeded, RetryAfter: resetTime(reset, time.Now())}
+		}
+		begun := time.Now()
+		var wg sync.WaitGroup
+		for range requests {
+			wg.Go(func() {
+				if err := p.through(Ahead(t.Context()), k, once); err != nil {
+					t.Error(err)
+				}
+			})
+		}
+		wg.Wait()
+		if took, least := time.Since(begun), requests/points*time.Second; took > least*5/4 {
+			t.Errorf("took %v, and %v by the limit", took, least)
+		}
+	})
 }

@@ -280,11 +280,16 @@ func retryHeader(h http.Header, now time.Time) time.Duration {
 	return 0
 }
 
-// resetTime reads extensions.reset of REQUESTS_EXCEEDED, a date, as the time from now on.
+// resetSlack is waited longer than a limit lasts: Directus names its end in whole milliseconds,
+// and by a clock that we know to within some more.
+const resetSlack = 5 * time.Millisecond
+
+// resetTime reads extensions.reset of REQUESTS_EXCEEDED, a date, as the time from now on. It is
+// never zero, which would say that Directus has named no time.
 func resetTime(raw json.RawMessage, now time.Time) time.Duration {
 	t, err := time.Parse(time.RFC3339, strings.Trim(string(raw), `"`))
 	if err != nil {
 		return 0
 	}
-	return max(0, t.Sub(now))
+	return max(resetSlack, t.Add(resetSlack).Sub(now)) // Sub does not overflow
 }
