@@ -104,6 +104,11 @@ var makingRoom = verb{
 	forbidden: "make rooms", refused: "the room",
 }
 
+var inviting = verb{
+	not: "Not invited: ", notDone: "Not invited: ", perhaps: "perhaps invited. Look before you try again",
+	forbidden: "add members to this room", refused: "the new member",
+}
+
 // told says what became of what failed. passing reports that it may work, or turn out to
 // have worked, later.
 func (v verb) told(err error) (text string, passing bool) {
@@ -315,6 +320,11 @@ func notMade(name string, err error) error {
 
 func nameInUse(channel, name string) *ircd.Error {
 	return reply("", "CHANNEL_NAME_IN_USE", "There is a channel of this name already: choose another name", nil, channel, name)
+}
+
+// notInvited is the reply to an INVITE of somebody who cannot join then either.
+func notInvited(channel, text string, err error) *ircd.Error {
+	return reply(irc.ERR_CHANOPRIVSNEEDED, "CANNOT_INVITE", text, err, channel)
 }
 
 // notRenamed is the reply to a RENAME that Directus has refused.

@@ -11,6 +11,7 @@ import (
 
 	"directus-ircd/bridge/collection"
 	"directus-ircd/bridge/feed"
+	"directus-ircd/bridge/rooms"
 	"directus-ircd/ircd"
 	"directus-ircd/ircd/wire"
 )
@@ -281,4 +282,71 @@ func (s *session) close(v *view) {
 		s.views = slices.DeleteFunc(s.views, func(other *view) bool { return other == v })
 		s.member.feeds.Detach(v.reader)
 	}
+}
+
+// invitePatience is how long an INVITE waits for the new member's client to learn of the room, so
+// that it can join when it is told.
+const invitePatience = time.Second
+
+// Invite implements ircd.RoomKeeper.
+func (s *session) Invite(ctx context.Context, channel string, guest ircd.User) (member bool, err error) {
+	j := s.joinedAs(channel)
+	if j == nil || j.Room == "" {
+		return false, nil
+	}
+	list := s.backend.roomsOf(guest.ID)
+	if s.plan.rooms.Members == "" {
+		if list == nil {
+			return false, nil
+		}
+		if now, _, _ := list.Now(); now != nil && now.Rooms[j.Room] == nil {
+			return false, notInvited(channel, guest.Nick+" may not read this room in Directus, and the rooms have no members to add to. "+whoRuns, nil)
+		}
+		return false, nil
+	}
+	ctx, cancel := context.WithTimeout(ctx, sendTimeout)
+	defer cancel()
+	if err := (change{
+		do:   func(ctx context.Context) error { return s.plan.rooms.Invite(ctx, s.member, j.Room, guest.ID) },
+		done: func(ctx context.Context) (bool, error) { return s.plan.rooms.IsMember(ctx, s.member, j.Room, guest.ID) },
+	}).confirm(ctx); err != nil {
+		text, passing := inviting.told(err)
+		if passing {
+			return false, tryLater(text, err)
+		}
+		return false, notInvited(channel, text, err)
+	}
+	if list != nil {
+		list.Reread()
+		awaitRoom(ctx, list, j.Room)
+	}
+	return true, nil
+}
+
+// awaitRoom waits until a list has a room, or invitePatience is over.
+func awaitRoom(ctx context.Context, list *rooms.List, room string) {
+	ctx, cancel := context.WithTimeout(ctx, invitePatience)
+	defer cancel()
+	for {
+		now, changed, _ := list.Now()
+		if now != nil && now.Rooms[room] != nil {
+			return
+		}
+		select {
+		case <-changed:
+		case <-ctx.Done():
+			return
+		}
+	}
+}
+
+// roomsOf is the list of rooms of a user who is connected; nil if there is none.
+func (b *Backend) roomsOf(user string) *rooms.List {
+	b.mu.Lock()
+	m := b.members[user]
+	b.mu.Unlock()
+	if m == nil {
+		return nil
+	}
+	return m.rooms.current(m)
 }

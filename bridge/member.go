@@ -247,6 +247,7 @@ func (m *member) check(ctx context.Context, profile bool) error {
 		m.renewProfile(ctx, me)
 	}
 	m.refreshMarkers(ctx, 0)
+	m.rooms.doubt(m)
 	m.tell(nil, "acquaintances", &ircd.Acquaintances{}) // the rule for which users are visible may have changed
 	m.mu.Lock()
 	m.checked = begun

@@ -300,6 +300,13 @@ func (l *roomList) leave(m *member) {
 	}
 }
 
+// doubt has the member's sessions learn anew of which rooms the user is a member.
+func (l *roomList) doubt(m *member) {
+	if _, list := l.known(); list != nil {
+		list.Doubt(m)
+	}
+}
+
 func (l *roomList) linked() {
 	if _, list := l.known(); list != nil {
 		list.Linked()

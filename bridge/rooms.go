@@ -2,6 +2,7 @@ package bridge
 
 import (
 	"context"
+	"maps"
 	"slices"
 
 	"directus-ircd/bridge/collection"
@@ -14,10 +15,13 @@ import (
 type roomView struct {
 	seen *rooms.Listing // the latest that the client was told of; nil: none
 	// due are the rooms to be joined unasked, by key, admitted those that the last Poll has asked
-	// for, next the names of those that the client itself asks for, and mine those that the user is a member of.
+	// for, and next the names of those that the client itself asks for.
 	due, admitted, next []string
-	mine                map[string]bool
 	batch               *batch // of the past of those to be joined; nil: none
+	// mine are the rooms that the user is a member of, by the reading with a version of the list by.
+	mine    map[string]string
+	version int
+	by      rooms.Key
 }
 
 const (
@@ -84,10 +88,12 @@ func (s *session) followRooms(ctx context.Context) []ircd.Event {
 	}
 	now, old := s.listing(), s.rooms.seen
 	var events []ircd.Event
+	if now != nil {
+		events = s.followMemberships(ctx, old, now)
+	}
 	if now != nil && now != old {
 		s.rooms.seen = now
 		ids, invited := now.Since(old), 0
-		s.learnMemberships(ctx, ids, old, now)
 		for _, id := range ids {
 			news := s.followRoom(id, old, now)
 			if _, isInvitation := news.(*ircd.Invitation); isInvitation {
@@ -126,7 +132,7 @@ func (s *session) followRoom(id string, old, now *rooms.Listing) ircd.Event {
 	j, room := s.joined[collection.RoomKey(id)], now.Rooms[id]
 	switch {
 	case room == nil:
-		s.rooms.due = slices.DeleteFunc(s.rooms.due, func(due string) bool { return due == id })
+		s.rooms.due = without(s.rooms.due, id)
 		if j == nil {
 			return nil
 		}
@@ -166,21 +172,46 @@ func (m *member) topicIn(j *joined, text string) *ircd.Topic {
 	return t
 }
 
-// learnMemberships reads of which rooms the user is a member, if any of some rooms is new.
-func (s *session) learnMemberships(ctx context.Context, ids []string, old, now *rooms.Listing) {
-	r := s.plan.rooms
-	isNew := func(id string) bool { return now.Rooms[id] != nil && (old == nil || old.Rooms[id] == nil) }
-	if r.Join != rooms.JoinMember || r.Fields.Member == "" || !slices.ContainsFunc(ids, isNew) {
-		return
+func without(ids []string, id string) []string {
+	return slices.DeleteFunc(ids, func(other string) bool { return other == id })
+}
+
+// followMemberships learns of which rooms the user is a member, and makes the client join those that
+// it was given, and leave those that it was in for no other reason.
+func (s *session) followMemberships(ctx context.Context, old, now *rooms.Listing) (events []ircd.Event) {
+	l := s.roomList()
+	if l == nil || s.plan.rooms.Join != rooms.JoinMember {
+		return nil
 	}
-	ctx, cancel := context.WithTimeout(ctx, collection.AnswerTimeout)
-	defer cancel()
-	mine, err := r.MemberOf(ctx, s.member)
-	if err != nil {
-		s.member.log.Debug().Err(err).Msg("read of which rooms the user is a member")
-		return
+	mine, version := l.MemberOf(ctx, s.member)
+	if version == 0 || version == s.rooms.version && l.Key() == s.rooms.by {
+		return nil
 	}
-	s.rooms.mine = mine
+	before := s.rooms.mine
+	s.rooms.mine, s.rooms.version, s.rooms.by = mine, version, l.Key()
+	wishes := s.backend.opts.State.rooms.Of(s.wishKey())
+	for id := range before {
+		j := s.joined[collection.RoomKey(id)]
+		if _, still := mine[id]; still || now.Rooms[id] == nil || rooms.Has(wishes.Joined, id) {
+			continue
+		}
+		if s.rooms.due = without(s.rooms.due, id); j != nil {
+			s.drop(j)
+			events = append(events, &ircd.Removal{Channel: j.Name(), Reason: "You are not a member of this room any more"})
+		}
+	}
+	for _, id := range slices.SortedFunc(maps.Keys(mine), collection.CompareIDs) {
+		_, known := before[id]
+		if known || old == nil || old.Rooms[id] == nil || now.Rooms[id] == nil || s.joined[collection.RoomKey(id)] != nil {
+			continue // it is told of as a new room
+		}
+		if rooms.Has(wishes.Parted, id) {
+			events = append(events, &ircd.Invitation{Channel: s.plan.rooms.Channel(id).Name()})
+		} else {
+			s.rooms.due = append(without(s.rooms.due, id), id)
+		}
+	}
+	return events
 }
 
 // joinsUnasked reports whether the client is to be in a room that it has not asked for in this
@@ -191,7 +222,8 @@ func (s *session) joinsUnasked(id string) bool {
 	case rooms.JoinAll:
 		return !rooms.Has(wishes.Parted, id)
 	case rooms.JoinMember:
-		return rooms.Has(wishes.Joined, id) || s.rooms.mine[id] && !rooms.Has(wishes.Parted, id)
+		_, member := s.rooms.mine[id]
+		return rooms.Has(wishes.Joined, id) || member && !rooms.Has(wishes.Parted, id)
 	}
 	return false
 }
@@ -200,8 +232,12 @@ func (s *session) wishKey() string {
 	return rooms.DeviceKey(s.backend.origin, s.person.ID, s.device.name, s.plan.rooms.Collection)
 }
 
-// wish remembers that the client's device is in a room by its own wish, or is not.
+// wish remembers that the client's device is in a room by its own wish, or is not. A room that the
+// client was made to join it has not wished for.
 func (s *session) wish(c *collection.Channel, in bool) {
+	if in && slices.Contains(s.rooms.admitted, c.Room) {
+		return
+	}
 	if c.Room != "" && s.plan.rooms != nil && s.plan.rooms.Join != rooms.JoinNone {
 		s.backend.opts.State.rooms.Note(s.wishKey(), c.Room, in)
 	}

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"net/url"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -61,6 +62,12 @@ func TestRealRooms(t *testing.T) {
 		key, field("user_created", "uuid", "user-created"), field("date_created", "timestamp", "date-created"), field("text", "text"), field("place", "integer"),
 	}}, nil)
 	dx.Do("POST", "/relations", nil, map[string]any{"collection": "placed", "field": "place", "related_collection": "places", "schema": map[string]any{"on_delete": "SET NULL"}, "meta": map[string]any{}}, nil)
+	dx.AddCollection("places_members", key, field("places_id", "integer"), field("directus_users_id", "uuid"))
+	dx.Do("POST", "/relations", nil, map[string]any{"collection": "places_members", "field": "places_id", "related_collection": "places", "schema": map[string]any{"on_delete": "CASCADE"},
+		"meta": map[string]any{"one_field": "members", "junction_field": "directus_users_id"}}, nil)
+	dx.Do("POST", "/relations", nil, map[string]any{"collection": "places_members", "field": "directus_users_id", "related_collection": "directus_users", "schema": map[string]any{"on_delete": "CASCADE"},
+		"meta": map[string]any{"junction_field": "places_id"}}, nil)
+	dx.AddField("places", map[string]any{"field": "members", "type": "alias", "schema": nil, "meta": map[string]any{"special": []string{"m2m"}}})
 	base, err := url.Parse(dx.URL)
 	if err != nil {
 		t.Fatal(err)
@@ -68,9 +75,9 @@ func TestRealRooms(t *testing.T) {
 	b, err := bridge.New(bridge.Options{
 		Client: directus.New(base, directus.Options{}), NickFields: []string{"first_name"}, Logger: logger(t),
 		Rooms: &rooms.Config{
-			Collection: "places", Fields: rooms.Fields{Name: "name", Topic: "topic", Archived: "archived"}, Room: "place",
+			Collection: "places", Fields: rooms.Fields{Name: "name", Topic: "topic", Archived: "archived", Member: "members"}, Members: "places_members", Room: "place",
 			Messages: collection.Config{Collection: "placed", Fields: collection.Fields{Text: "text", Author: "user_created", Date: "date_created"}},
-			Join:     rooms.JoinNone, Create: true, Limit: 100,
+			Join:     rooms.JoinMember, Create: true, Limit: 100,
 		},
 	})
 	if err != nil {
@@ -83,6 +90,7 @@ func TestRealRooms(t *testing.T) {
 	}
 	defer closeSession(t, s)
 	v := &visitor{t: t, session: s}
+	grantPlaces(dx)
 	if ch := v.into("#Kitchen"); ch.Name != "#kitchen" { // which it makes
 		t.Errorf("joined %+v", ch)
 	}
@@ -95,6 +103,7 @@ func TestRealRooms(t *testing.T) {
 	}
 	dx.Do("POST", "/items/placed", nil, map[string]any{"text": "hello", "place": made.ID}, nil)
 	v.awaits("* says in #buro: hello")
+	meetMember(t, dx, b, v, made.ID)
 	targets, err := s.Targets(t.Context(), time.Now().Add(-time.Hour), time.Now().Add(time.Hour), 10)
 	if err != nil || len(targets) != 2 || targets[0].Name != "#kitchen" {
 		t.Errorf("targets %+v, %v", targets, err)
@@ -110,4 +119,46 @@ func TestRealRooms(t *testing.T) {
 	v.awaits("&{Channel:#buro Reason:This room was archived *")
 	dx.Do("DELETE", "/items/places/1", nil, nil, nil)
 	v.awaits("&{Channel:#bar Reason:This room was deleted *")
+}
+
+// grantPlaces lets the chat role read the rooms that one is a member of, and their messages: or all,
+// where Directus has no licence for such a rule.
+func grantPlaces(dx *directustest.Server) {
+	var mine, inMine map[string]any
+	if !strings.HasPrefix(dx.Version, "12.") {
+		mine = map[string]any{"members": map[string]any{"directus_users_id": map[string]any{"_eq": "$CURRENT_USER"}}}
+		inMine = map[string]any{"place": mine}
+	}
+	dx.GrantItems("places", mine, "read")
+	dx.GrantItems("placed", inMine, "read")
+	dx.Grant("places_members", "read")
+}
+
+// meetMember has somebody invite a user to a room, who is shown what is said there until the
+// membership ends.
+func meetMember(t *testing.T, dx *directustest.Server, b *bridge.Backend, v *visitor, room json.Number) {
+	t.Helper()
+	s, err := full(b.Login(t.Context(), ircd.Credentials{Secret: dx.CreateUser("Ada", "").StaticToken}))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer closeSession(t, s)
+	ada := &visitor{t: t, session: s}
+	ada.list()
+	if member, err := v.session.Invite(t.Context(), "#buro", s.User()); err != nil || !member {
+		t.Fatalf("invited: %v, %v", member, err)
+	}
+	ada.awaits("&{Channel:#buro}")
+	if ch := ada.into("#buro"); ch.Topic != "Work" {
+		t.Errorf("joined %+v", ch)
+	}
+	v.say("#buro", "welcome")
+	ada.awaits("* says in #buro: welcome")
+	var rows []struct{ ID json.Number }
+	dx.Do("GET", "/items/places_members", url.Values{"filter[places_id][_eq]": {room.String()}}, nil, &rows)
+	if len(rows) != 1 {
+		t.Fatalf("the memberships are %v", rows)
+	}
+	dx.Do("DELETE", "/items/places_members/"+rows[0].ID.String(), nil, nil, nil)
+	ada.awaits("&{Channel:#buro Reason:* this room any more Closed:false}")
 }

@@ -254,8 +254,9 @@ func (c *conn) cmdKick(ctx context.Context, m *irc.Message) error {
 	return errorReply(irc.ERR_CHANOPRIVSNEEDED, "There are no operators here: access is managed with the accounts", ch.name)
 }
 
-// cmdInvite invites a connected user to a channel (RFC 2812, 3.2.7). An invitation gives no
-// access: users with access can join anyway, and others cannot.
+// cmdInvite invites a user to a channel (RFC 2812, 3.2.7): a connected one, unless the backend lets
+// the user in. Otherwise an invitation gives no access: users with access can join anyway, and others
+// cannot.
 func (c *conn) cmdInvite(ctx context.Context, m *irc.Message) error {
 	nick := m.Param(0)
 	ch, err := c.joinedChannel(ctx, m.Param(1), irc.ERR_NOTONCHANNEL, notJoined)
@@ -271,11 +272,17 @@ func (c *conn) cmdInvite(ctx context.Context, m *irc.Message) error {
 	case p == nil:
 		return errorReply(irc.ERR_NOSUCHNICK, "No such nick", nick)
 	}
-	ev := &presence.Event{Kind: presence.Invited, User: c.user, Channel: ch.name, Guest: p.User}
-	switch {
-	case c.srv.roster.IsIn(p.ID, ch.name):
+	if c.srv.roster.IsIn(p.ID, ch.name) {
 		return errorReply(irc.ERR_USERONCHANNEL, "is in the channel already", p.Nick, ch.name)
-	case !here, !c.srv.roster.Invite(c.member, p.ID, ev):
+	}
+	member := false
+	if c.features().Rooms {
+		if member, err = c.has.rooms.Invite(ctx, ch.name, p.User); err != nil {
+			return refused(err, irc.ERR_CHANOPRIVSNEEDED, ch.name)
+		}
+	}
+	ev := &presence.Event{Kind: presence.Invited, User: c.user, Channel: ch.name, Guest: p.User}
+	if told := here && c.srv.roster.Invite(c.member, p.ID, ev); !told && !member {
 		return errorReply(irc.ERR_NOSUCHNICK, "is not connected and was not invited", p.Nick)
 	}
 	c.replyPlain(irc.RPL_INVITING, p.Nick, ch.name)

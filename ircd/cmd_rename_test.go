@@ -20,6 +20,39 @@ func (s *fakeSession) RenameChannel(_ context.Context, channel, name string) err
 	return nil
 }
 
+// Invite implements RoomKeeper.
+func (s *fakeSession) Invite(_ context.Context, channel string, guest User) (bool, error) {
+	if channel == "#closed" {
+		return false, errorReply("482", "Directus does not allow you to add members", channel)
+	}
+	return channel == "#club", nil
+}
+
+func TestInvitingMembers(t *testing.T) {
+	ircdtest.Bubble(t, func(t *testing.T) {
+		chat := newFakeChat()
+		chat.features = Features{Rooms: true}
+		chat.topics["#club"], chat.topics["#closed"] = "", ""
+		s := newTestServer(t, chat, nil)
+		alice, bob := s.user("alice"), s.user("bob")
+		alice.Send("JOIN #club,#closed,#dev")
+		alice.Sync()
+		alice.Send("INVITE bob #club")
+		alice.Expect(":irc.test 341 alice bob #club")
+		bob.Expect(":alice!u@directus INVITE bob #club")
+		alice.Send("INVITE bob #closed")
+		alice.Expect(":irc.test 482 alice #closed :Directus does not allow you to add members")
+		alice.Send("INVITE bob #dev")
+		alice.Expect("* 341 alice bob #dev")
+		bob.ExpectNext(":alice!u@directus INVITE bob #dev")
+		bob.Send("QUIT")
+		synctest.Wait()
+		alice.Sync()
+		alice.Send("INVITE bob #dev")
+		alice.Expect("* 401 alice bob *")
+	})
+}
+
 func TestRenaming(t *testing.T) {
 	ircdtest.Bubble(t, func(t *testing.T) {
 		chat := newFakeChat()

@@ -21,13 +21,18 @@ const maxSingle = 100
 type follower struct {
 	list     *List
 	reader   Reader
-	failures int // in a row
+	members  *directus.Subscription // nil: none
+	failures int                    // in a row
 }
 
 // take reads the rooms that events tell of, or all. The events are no more than a doorbell:
 // each shows its room as it was when it was sent, and they may come in another order.
 func (f *follower) take(ctx context.Context, events []directus.Event, all bool) error {
 	news, causes := map[string]*Room{}, map[string]Cause{}
+	changed, whole := f.readMembers(ctx)
+	for _, id := range changed {
+		news[id] = nil
+	}
 	for _, e := range events {
 		for _, raw := range e.Items {
 			var item struct{ ID json.RawMessage }
@@ -42,7 +47,7 @@ func (f *follower) take(ctx context.Context, events []directus.Event, all bool) 
 		}
 	}
 	delete(news, "")
-	if all || len(news) > maxSingle {
+	if all || whole || len(news) > collection.PageLimit(ctx, f.reader.Account(), maxSingle) {
 		return f.readAll(ctx, causes)
 	}
 	if len(news) == 0 {

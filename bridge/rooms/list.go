@@ -45,10 +45,11 @@ type List struct {
 	rung    bell.Bell // the leader is to be elected again
 	cancel  context.CancelFunc
 
-	readers []reader      // in the order in which they came; guarded by Rooms.mu
-	now     *Listing      // nil: not read yet; guarded by Rooms.mu
-	err     error         // why it cannot be read; guarded by Rooms.mu
-	changed chan struct{} // closed when now or err changes; guarded by Rooms.mu
+	readers []reader               // in the order in which they came; guarded by Rooms.mu
+	mine    map[Reader]*membership // of the readers; guarded by Rooms.mu
+	now     *Listing               // nil: not read yet; guarded by Rooms.mu
+	err     error                  // why it cannot be read; guarded by Rooms.mu
+	changed chan struct{}          // closed when now or err changes; guarded by Rooms.mu
 }
 
 type reader struct {
@@ -64,7 +65,7 @@ func (r *Rooms) Attach(key Key, m Reader, recheck time.Duration, wake func()) *L
 	r.mu.Lock()
 	l := r.lists[key]
 	if l == nil {
-		l = &List{rooms: r, key: key, recheck: recheck, doubt: bell.New(), rung: bell.New(), changed: make(chan struct{})}
+		l = &List{rooms: r, key: key, recheck: recheck, doubt: bell.New(), rung: bell.New(), changed: make(chan struct{}), mine: map[Reader]*membership{}}
 		r.lists[key] = l
 		var ctx context.Context
 		ctx, l.cancel = context.WithCancel(r.ctx)
@@ -75,6 +76,10 @@ func (r *Rooms) Attach(key Key, m Reader, recheck time.Duration, wake func()) *L
 		})
 	}
 	l.readers = append(l.readers, reader{m, wake})
+	if l.mine[m] == nil {
+		l.mine[m] = &membership{doubts: 1}
+	}
+	l.mine[m].attached++
 	r.mu.Unlock()
 	l.rung.Ring()
 	return l
@@ -87,6 +92,9 @@ func (r *Rooms) Detach(l *List, m Reader) {
 	defer r.mu.Unlock()
 	if i := slices.IndexFunc(l.readers, func(o reader) bool { return o.Reader == m }); i >= 0 {
 		l.readers = slices.Delete(l.readers, i, i+1)
+		if l.mine[m].attached--; l.mine[m].attached == 0 {
+			delete(l.mine, m)
+		}
 	}
 	if len(l.readers) > 0 {
 		return
@@ -226,6 +234,8 @@ func (l *List) follow(ctx context.Context, m Reader) {
 	})
 	defer sub.Close()
 	f := follower{list: l, reader: m}
+	f.subscribeMembers(ctx)
+	defer f.leaveMembers()
 	next := time.NewTimer(l.pause())
 	defer next.Stop()
 	all := true
@@ -239,10 +249,15 @@ func (l *List) follow(ctx context.Context, m Reader) {
 			}
 			continue
 		case <-sub.Wake():
+		case <-f.membersWake():
 		case <-l.doubt:
 			all = true
 		case <-next.C:
 			all = true
+			f.subscribeMembers(ctx)
+		}
+		if !f.membersReady() {
+			continue // its answer wakes it again
 		}
 		events, gap := sub.Drain()
 		all = all || gap

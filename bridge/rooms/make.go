@@ -77,20 +77,3 @@ func (r *Rooms) Rename(ctx context.Context, m Reader, id, name string) error {
 	}
 	return m.Account().UpdateItem(ctx, r.Collection, id, map[string]any{r.Fields.Name: name[1:]}, []string{keyField}, nil)
 }
-
-// MemberOf lists the rooms that a reader is a member of, by key; none where the configuration
-// names no relation.
-func (r *Rooms) MemberOf(ctx context.Context, m Reader) (map[string]bool, error) {
-	if r.Fields.Member == "" {
-		return nil, nil
-	}
-	ids := map[string]bool{}
-	err := collection.ReadItems(ctx, m.Account(), r.Collection, keyField, directus.Query{
-		Fields: []string{keyField},
-		Filter: directus.Filter{r.Fields.Member: map[string]any{"directus_users_id": map[string]any{"_eq": "$CURRENT_USER"}}},
-	}, r.Limit, func(item map[string]json.RawMessage) { ids[collection.Scalar(item[keyField])] = true })
-	if err != nil {
-		return nil, err
-	}
-	return ids, nil
-}

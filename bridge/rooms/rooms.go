@@ -30,11 +30,14 @@ type Config struct {
 	// TopicItem are not used.
 	Messages collection.Config
 	// Room is the field of the messages with the key of the room (many to one).
-	Room   string
-	Join   Join
-	Create bool   // JOIN of a name that no room has makes one
-	Base   string // see collection.Channel
-	Limit  int    // the most rooms that are listed for a user
+	Room string
+	// Members holds the memberships: the junction of Fields.Member. It has the fields of the user
+	// and of the room that Directus gives to junctions. Empty without Fields.Member.
+	Members string
+	Join    Join
+	Create  bool   // JOIN of a name that no room has makes one
+	Base    string // see collection.Channel
+	Limit   int    // the most rooms that are listed for a user
 }
 
 // Fields names the fields of a room. All but Name may be empty: there is none then.
@@ -43,7 +46,8 @@ type Fields struct {
 	Topic string
 	// Archived says by its value that the room is not to be seen: see IsArchived.
 	Archived string
-	// Member is a relation to users, many to many, with the field directus_users_id.
+	// Member is a relation to users: the memberships of the room, each with the field
+	// directus_users_id.
 	Member string
 }
 

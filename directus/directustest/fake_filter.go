@@ -67,6 +67,10 @@ func (f *Fake) compileRule(collection, user, name string, rule any) matcher {
 	}
 	rules := make([]matcher, 0, len(ops))
 	for op, want := range ops {
+		if list := f.collections[collection].Lists[name]; list != "" {
+			rules = append(rules, f.compileList(list, user, f.collections[collection].Key, map[string]any{op: want}))
+			continue
+		}
 		if !strings.HasPrefix(op, "_") {
 			related := f.collections[collection].Relations[name]
 			if f.collections[related] == nil {
@@ -87,6 +91,22 @@ func (f *Fake) compileRule(collection, user, name string, rule any) matcher {
 		})
 	}
 	return all(rules)
+}
+
+// compileList makes a matcher of a filter on a one-to-many field: some item that points back passes it.
+func (f *Fake) compileList(list, user, key string, filter map[string]any) matcher {
+	related, back, _ := strings.Cut(list, ".")
+	inner := f.compile(related, user, filter)
+	return func(row map[string]any) (bool, error) {
+		for _, item := range f.rows(related) {
+			if keyText(item[back]) == keyText(row[key]) {
+				if ok, err := inner(item); ok || err != nil {
+					return ok, err
+				}
+			}
+		}
+		return false, nil
+	}
 }
 
 func isDate(s string) bool {

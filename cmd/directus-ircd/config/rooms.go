@@ -7,6 +7,7 @@ type Rooms struct {
 	Collection string       `yaml:"collection"`
 	Fields     RoomFields   `yaml:"fields"`
 	Messages   RoomMessages `yaml:"messages"`
+	Members    string       `yaml:"members"`
 	Join       string       `yaml:"join" accepts:"all member none"`
 	Create     bool         `yaml:"create"`
 	Limit      int          `yaml:"limit"`
@@ -31,6 +32,14 @@ type RoomMessages struct {
 	Correct    bool       `yaml:"corrections"`
 	SoftDelete SoftDelete `yaml:"soft_delete"`
 	Reactions  Reactions  `yaml:"reactions"`
+}
+
+// MembersCollection holds the memberships; empty without any.
+func (r Rooms) MembersCollection() string {
+	if r.Members == "" && r.Fields.Member != "" {
+		return r.Collection + "_" + r.Fields.Member
+	}
+	return r.Members
 }
 
 // maxRooms is the most that rooms.limit may be: each user may read so many at once.
@@ -79,6 +88,12 @@ func validateRooms(cfg *Config, d *decoder) {
 		{"name", r.Fields.Name, true}, {"topic", r.Fields.Topic, false},
 		{"archived", r.Fields.Archived, false}, {"member", r.Fields.Member, false},
 	}, "rooms.fields", d)
+	if r.Members != "" {
+		validateCollection(r.Members, "rooms.members", "members need", d)
+		if r.Fields.Member == "" {
+			d.fault("rooms.members", "needs rooms.fields.member: the field of the rooms that leads to %s", r.Members)
+		}
+	}
 	m := r.Messages
 	validateCollection(m.Collection, "rooms.messages.collection", "messages need", d)
 	validateBacklog(m.Backlog, "rooms.messages.backlog", d)
