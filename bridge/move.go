@@ -9,6 +9,7 @@ import (
 	"directus-ircd/bridge/collection"
 	"directus-ircd/bridge/feed"
 	"directus-ircd/bridge/resume"
+	"directus-ircd/bridge/rooms"
 	"directus-ircd/bridge/text"
 	"directus-ircd/directus"
 	"directus-ircd/ircd"
@@ -342,4 +343,33 @@ func (s *session) better(j *joined) (better []*collection.Group) {
 		}
 	}
 	return better
+}
+
+// roomsRenamed tells the client of the rooms that it is in by another name than they have now, so
+// that no two have one name at any time.
+func (s *session) roomsRenamed() []ircd.Event {
+	taken, names, moved := map[string]bool{}, map[*joined]string{}, []*joined(nil)
+	for _, key := range slices.Sorted(maps.Keys(s.joined)) {
+		j := s.joined[key]
+		taken[wire.Fold(j.Name())] = true
+		if names[j] = j.Channel.Name(); j.Room != "" && j.as != names[j] {
+			moved = append(moved, j)
+		}
+	}
+	var events []ircd.Event
+	rename := func(j *joined, name string) {
+		events = append(events, &ircd.Renaming{Old: j.as, New: name})
+		delete(taken, wire.Fold(j.as))
+		taken[wire.Fold(name)], j.as = true, name
+	}
+	for len(moved) > 0 {
+		i := slices.IndexFunc(moved, func(j *joined) bool { return !taken[wire.Fold(names[j])] || wire.Fold(names[j]) == wire.Fold(j.as) })
+		if i < 0 { // they have each other's names
+			rename(moved[0], rooms.Interim(moved[0].as, moved[0].Room, taken))
+			continue
+		}
+		rename(moved[i], names[moved[i]])
+		moved = slices.Delete(moved, i, i+1)
+	}
+	return events
 }

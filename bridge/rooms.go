@@ -153,18 +153,6 @@ func (s *session) followRoom(id string, old, now *rooms.Listing) ircd.Event {
 	return &ircd.Invitation{Channel: s.plan.rooms.Channel(id).Name()}
 }
 
-// roomsRenamed tells the client of the rooms that it is in by another name than they have now.
-func (s *session) roomsRenamed() []ircd.Event {
-	var events []ircd.Event
-	for _, j := range s.joined {
-		if name := j.Channel.Name(); j.Room != "" && j.as != name {
-			events = append(events, &ircd.Renaming{Old: j.as, New: name})
-			j.as = name
-		}
-	}
-	return events
-}
-
 // topicIn makes the event of a topic that a room has got.
 func (m *member) topicIn(j *joined, text string) *ircd.Topic {
 	t := m.topicOf(j.Channel, text)

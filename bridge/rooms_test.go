@@ -191,6 +191,53 @@ func TestOnlyReadableRooms(t *testing.T) {
 	})
 }
 
+// Who may not read the rooms themselves any more is in none, however many of the messages they may
+// read, and is back when that is over.
+func TestNoRoomsWithoutTheirCollection(t *testing.T) {
+	for _, version := range []string{"12.4.0", "10.13.4"} {
+		synctest.Test(t, func(t *testing.T) {
+			c := roomChatAt(t, directustest.FakeOptions{Version: version}, func(cfg *rooms.Config) { cfg.Join = rooms.JoinAll })
+			general := c.room("General")
+			m := c.visit("mallory")
+			same(t, m.news(), "&{Channel:#general}")
+			m.into("#general")
+			c.fake.Deny(m.id, "rooms", "read")
+			same(t, m.later(6*time.Minute), "&{Channel:#general Reason:Directus does not allow you to read this room any more Closed:false}")
+			c.fake.Insert("messages", c.person("ann"), map[string]any{"text": "hush", "room": general})
+			same(t, m.news())
+			same(t, m.list(), "#messages")
+			c.fake.Allow(m.id, "rooms", "read")
+			same(t, m.later(6*time.Minute), "&{Channel:#general}")
+		})
+	}
+}
+
+// Rooms that have got each other's names are renamed one after the other, so that no two are called
+// the same at any time.
+func TestRoomsChangeNames(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c := roomChat(t, nil)
+		ids := []string{c.room("A"), c.room("B"), c.room("C"), c.room("D")}
+		kevin := c.visit("kevin", "#a", "#b", "#c", "#d")
+		for i, name := range []string{"X", "A", "E", "C", "B"} { // A is B, B is A, C is E, and D is C
+			c.fake.Update("rooms", append(ids, ids[0])[i], map[string]any{"name": name})
+			synctest.Wait()
+		}
+		called := map[string]string{"#a": "A", "#b": "B", "#c": "C", "#d": "D"}
+		for _, line := range kevin.news() {
+			old, now, _ := strings.Cut(strings.TrimSuffix(strings.TrimPrefix(line, "&{Old:"), "}"), " New:")
+			if called[old] == "" || called[now] != "" {
+				t.Errorf("%s, when the channels are %v", line, called)
+			}
+			called[now] = called[old]
+			delete(called, old)
+		}
+		if called["#a"] != "B" || called["#b"] != "A" || called["#e"] != "C" || called["#c"] != "D" {
+			t.Errorf("at last the channels are %v", called)
+		}
+	})
+}
+
 // A device is in the rooms that it was in.
 func TestRoomsAreRemembered(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

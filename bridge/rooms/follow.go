@@ -74,15 +74,9 @@ const maxMoved = 3
 // readAll reads all rooms, page by page. Where the reader may read every room, those that are not
 // there, archived or not, were deleted.
 func (f *follower) readAll(ctx context.Context, causes map[string]Cause) error {
-	news := map[string]*Room{}
 	for moved := 0; ; moved++ {
-		clear(news)
-		all := map[string]bool{}
-		if now, _, _ := f.list.Now(); now != nil {
-			for id := range now.Rooms {
-				news[id] = nil
-			}
-		}
+		now, _, _ := f.list.Now()
+		news, all := unreadable(now), map[string]bool{}
 		limit, read := f.list.rooms.Limit, 0
 		err := collection.ReadItems(ctx, f.reader.Account(), f.list.rooms.Collection, keyField, directus.Query{Fields: f.list.rooms.Query()}, limit, func(item map[string]json.RawMessage) {
 			if read++; read <= limit {
@@ -136,6 +130,28 @@ func (f *follower) note(item map[string]json.RawMessage, news map[string]*Room, 
 		f.list.rooms.dated(room, item)
 		news[room.ID] = room
 	}
+}
+
+// fail notes why the rooms cannot be read. A list of one reader is empty from then on if that is
+// for want of the right, by what is known of that; a shared one is left by its leader when it is.
+func (f *follower) fail(err error) {
+	if f.list.key.Owner == nil || !collection.IsForbidden(err) || f.reader.Reads(f.list.rooms.Collection, keyField) {
+		f.list.set(nil, nil, err)
+		return
+	}
+	now, _, _ := f.list.Now()
+	f.list.set(unreadable(now), nil, nil)
+}
+
+// unreadable are the rooms of a listing, which may be nil, all of them gone.
+func unreadable(l *Listing) map[string]*Room {
+	news := map[string]*Room{}
+	if l != nil {
+		for id := range l.Rooms {
+			news[id] = nil
+		}
+	}
+	return news
 }
 
 // publish replaces rooms of the list. Before rooms vanish from a shared list for no reason that

@@ -263,7 +263,7 @@ func (l *List) follow(ctx context.Context, m Reader) {
 		all = all || gap
 		if err := sub.Err(); err != nil || !sub.Active() {
 			if err != nil {
-				l.set(nil, nil, err)
+				f.fail(err)
 			}
 			continue // its answer wakes it again
 		}
@@ -277,7 +277,7 @@ func (l *List) follow(ctx context.Context, m Reader) {
 			f.failures++
 			wait = directus.Jitter(min(time.Second<<min(f.failures, 6), l.recheck))
 			m.Log().Debug().Err(err).Str("collection", l.rooms.Collection).Stringer("delay", wait).Msg("read the rooms")
-			l.set(nil, nil, err)
+			f.fail(err)
 		}
 		next.Reset(wait)
 	}

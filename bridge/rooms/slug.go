@@ -3,6 +3,7 @@ package rooms
 import (
 	"crypto/sha256"
 	"encoding/hex"
+	"strconv"
 	"strings"
 
 	"directus-ircd/bridge/collection"
@@ -44,6 +45,16 @@ func numbered(slug, id string, digits int) string {
 	}
 	end := "-" + all[:min(len(all), wire.ChannelLen/2)]
 	return slug[:min(len(slug), wire.ChannelLen-len(end))] + end
+}
+
+// Interim is a name for a room that gives up another one before it gets its own; none of those
+// that are taken, by folded name.
+func Interim(name, id string, taken map[string]bool) string {
+	name = numbered(name, id, 32)
+	for n := 0; taken[wire.Fold(name)]; n++ {
+		name = numbered(name, strconv.Itoa(n), fewDigits)
+	}
+	return name
 }
 
 // letters are those of a key, and its digits.
