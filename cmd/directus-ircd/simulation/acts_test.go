@@ -27,23 +27,24 @@ func init() {
 
 func (w *world) client(n int) *client { return w.clients[n%len(w.clients)] }
 
-// open is a channel as configured.
+// open is a channel as configured, or a room.
 func (w *world) open(n int) (channelSpec, bool) {
-	if len(w.spec) == 0 {
+	all := append(w.spec[:len(w.spec):len(w.spec)], w.openRooms()...)
+	if len(all) == 0 {
 		return channelSpec{}, false
 	}
-	return w.spec[n%len(w.spec)], true
+	return all[n%len(all)], true
 }
 
 // say sends a message of a client.
-func (c *client) say(target string, line func(token) []string) bool {
+func (c *client) say(target string, line func(to string, t token) []string) bool {
 	t := c.w.book.message(c.spec.person)
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.nick == "" || strings.HasPrefix(target, "#") && !c.in[target] {
 		return false
 	}
-	lines := line(t)
+	lines := line(c.calledLocked(target), t)
 	if c.spec.kind != plain {
 		lines[0] = labelled(lines[0], t)
 	}
@@ -62,30 +63,30 @@ func labelled(line string, t token) string {
 	return "@label=" + t.String() + " " + line
 }
 
-func privmsg(target string, filler int) func(token) []string {
-	return func(t token) []string { return []string{"PRIVMSG " + target + " :" + body(t, filler)} }
+func privmsg(filler int) func(to string, t token) []string {
+	return func(to string, t token) []string { return []string{"PRIVMSG " + to + " :" + body(t, filler)} }
 }
 
 // talk is what people do on IRC.
 var talk = map[string]act{
 	"say": {weight: 60, do: func(w *world, s step) bool {
 		ch, ok := w.open(s.b)
-		return ok && w.client(s.a).say(ch.name, privmsg(ch.name, s.c))
+		return ok && w.client(s.a).say(ch.name, privmsg(s.c))
 	}},
 	"paste": {weight: 8, do: func(w *world, s step) bool {
 		ch, ok := w.open(s.b)
 		for i := range 2 + s.c%10 {
-			ok = ok && w.client(s.a).say(ch.name, privmsg(ch.name, s.c+i))
+			ok = ok && w.client(s.a).say(ch.name, privmsg(s.c+i))
 		}
 		return ok
 	}},
 	"several lines": {weight: 3, do: func(w *world, s step) bool {
 		ch, ok := w.open(s.b)
 		c := w.client(s.a)
-		return ok && c.spec.kind == multiline && c.say(ch.name, func(t token) []string {
+		return ok && c.spec.kind == multiline && c.say(ch.name, func(to string, t token) []string {
 			ref := "b" + t.String()
-			return []string{"BATCH +" + ref + " draft/multiline " + ch.name, "@batch=" + ref + " PRIVMSG " + ch.name + " :" + body(t, s.c),
-				"@batch=" + ref + " PRIVMSG " + ch.name + " :and more", "BATCH -" + ref}
+			return []string{"BATCH +" + ref + " draft/multiline " + to, "@batch=" + ref + " PRIVMSG " + to + " :" + body(t, s.c),
+				"@batch=" + ref + " PRIVMSG " + to + " :and more", "BATCH -" + ref}
 		})
 	}},
 	"whisper": {weight: 6, do: func(w *world, s step) bool {
@@ -93,7 +94,7 @@ var talk = map[string]act{
 		other.mu.Lock()
 		nick := other.nick
 		other.mu.Unlock()
-		return w.scenario.settings.private && nick != "" && w.client(s.a).say(nick, privmsg(nick, s.c))
+		return w.scenario.settings.private && nick != "" && w.client(s.a).say(nick, privmsg(s.c))
 	}},
 	"reply": {weight: 3, do: func(w *world, s step) bool {
 		ch, ok := w.open(s.b)
@@ -101,8 +102,8 @@ var talk = map[string]act{
 		c.mu.Lock()
 		id := c.last[ch.name]
 		c.mu.Unlock()
-		return ok && id != "" && c.spec.kind != plain && c.say(ch.name, func(t token) []string {
-			return []string{"@+draft/reply=" + id + " PRIVMSG " + ch.name + " :" + body(t, s.c)}
+		return ok && id != "" && c.spec.kind != plain && c.say(ch.name, func(to string, t token) []string {
+			return []string{"@+draft/reply=" + id + " PRIVMSG " + to + " :" + body(t, s.c)}
 		})
 	}},
 	"correct": {weight: 4, do: func(w *world, s step) bool {
@@ -119,7 +120,7 @@ var talk = map[string]act{
 		}
 		next := w.book.version(last.token.n)
 		c.letters = append(c.letters, letter{client: c, target: ch.name, at: time.Now(), stay: len(c.stays) - 1})
-		return c.sendLocked(fmt.Sprintf("PRIVMSG %s :s/%v/%v/", ch.name, last.token, next))
+		return c.sendLocked(fmt.Sprintf("PRIVMSG %s :s/%v/%v/", c.calledLocked(ch.name), last.token, next))
 	}},
 	"redact": {weight: 3, do: func(w *world, s step) bool {
 		c := w.client(s.a)
@@ -129,7 +130,7 @@ var talk = map[string]act{
 		if !ok || c.spec.kind != tagged && c.spec.kind != paging || len(c.msgids) == 0 {
 			return false
 		}
-		return c.sendLocked(fmt.Sprintf("REDACT %s %s :never mind", ch.name, c.msgids[s.c%len(c.msgids)]))
+		return c.sendLocked(fmt.Sprintf("REDACT %s %s :never mind", c.calledLocked(ch.name), c.msgids[s.c%len(c.msgids)]))
 	}},
 	"react": {weight: 3, do: func(w *world, s step) bool {
 		c := w.client(s.a)
@@ -141,11 +142,11 @@ var talk = map[string]act{
 			return false
 		}
 		tag := []string{"+draft/react", "+draft/unreact"}[s.c%2]
-		return c.sendLocked(fmt.Sprintf("@+draft/reply=%s;%s=👍 TAGMSG %s", id, tag, ch.name))
+		return c.sendLocked(fmt.Sprintf("@+draft/reply=%s;%s=👍 TAGMSG %s", id, tag, c.calledLocked(ch.name)))
 	}},
 	"typing": {weight: 2, do: func(w *world, s step) bool {
 		ch, ok := w.open(s.b)
-		return ok && w.client(s.a).spec.kind != plain && w.client(s.a).send("@+typing=active TAGMSG "+ch.name)
+		return ok && w.client(s.a).spec.kind != plain && w.client(s.a).send("@+typing=active TAGMSG "+w.client(s.a).called(ch.name))
 	}},
 	"away": {weight: 3, do: func(w *world, s step) bool {
 		return w.client(s.a).send([]string{"AWAY :gone fishing", "AWAY"}[s.c%2])
@@ -159,8 +160,9 @@ var talk = map[string]act{
 		if !ok || nick == "" {
 			return false
 		}
-		return w.client(s.a).send([]string{"WHO " + ch.name, "WHOIS " + nick, "NAMES " + ch.name, "LIST", "ISON " + nick, "USERHOST " + nick,
-			"MONITOR + " + nick, "WHOWAS " + nick, "TOPIC " + ch.name, "WHO " + nick + " %cuhnar"}[s.c%10])
+		called := w.client(s.a).called(ch.name)
+		return w.client(s.a).send([]string{"WHO " + called, "WHOIS " + nick, "NAMES " + called, "LIST", "ISON " + nick, "USERHOST " + nick,
+			"MONITOR + " + nick, "WHOWAS " + nick, "TOPIC " + called, "WHO " + nick + " %cuhnar"}[s.c%10])
 	}},
 	"part": {weight: 2, do: func(w *world, s step) bool {
 		ch, ok := w.open(s.b)
@@ -175,12 +177,12 @@ var talk = map[string]act{
 			return false
 		}
 		delete(c.left, ch.name)
-		return c.sendLocked("JOIN " + ch.name)
+		return c.sendLocked("JOIN " + c.calledLocked(ch.name))
 	}},
 	"leave": {weight: 3, do: func(w *world, s step) bool { w.client(s.a).want(false); return true }},
 	"come":  {weight: 6, do: func(w *world, s step) bool { w.client(s.a).want(true); return true }},
 	"mark": {weight: 1, do: func(w *world, s step) bool {
 		ch, ok := w.open(s.b)
-		return ok && w.client(s.a).send("MARKREAD "+ch.name+" timestamp="+time.Now().UTC().Format("2006-01-02T15:04:05.000Z"))
+		return ok && w.client(s.a).send("MARKREAD "+w.client(s.a).called(ch.name)+" timestamp="+time.Now().UTC().Format("2006-01-02T15:04:05.000Z"))
 	}},
 }

@@ -72,7 +72,11 @@ var bulk = map[string]act{
 		if len(keys) == 0 || ch.room == "" {
 			return false
 		}
-		w.fake.UpdateMany(ch.collection, keys, map[string]any{"room": []string{"dev", "ops", "pub", "attic"}[s.c%4]})
+		room := any([]string{"dev", "ops", "pub", "attic"}[s.c%4])
+		if ch.item {
+			room = w.elsewhere(s.c)
+		}
+		w.fake.UpdateMany(ch.collection, keys, map[string]any{"room": room})
 		return true
 	}},
 	"bulk soft delete": {weight: 1, do: func(w *world, s step) bool {
@@ -197,7 +201,8 @@ func (w *world) storm(s step) bool {
 		return false
 	}
 	guest := w.outsider(ch, s.c)
-	line := []string{"AWAY :again\r\nAWAY", "@+typing=active TAGMSG " + ch.name, "INVITE " + guest + " " + ch.name}[s.c%3]
+	called := c.called(ch.name)
+	line := []string{"AWAY :again\r\nAWAY", "@+typing=active TAGMSG " + called, "INVITE " + guest + " " + called}[s.c%3]
 	if kind == plain && line[0] == '@' {
 		return false
 	}

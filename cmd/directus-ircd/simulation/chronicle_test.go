@@ -1,6 +1,7 @@
 package simulation
 
 import (
+	"encoding/json"
 	"fmt"
 	"maps"
 	"slices"
@@ -71,6 +72,7 @@ type rights struct {
 	from     time.Time
 	unread   map[string]bool // collections that may not be read
 	rule     map[string]bool // collections of which items of the level "secret" may not be read
+	closed   map[string]bool // rooms that may not be read, by key
 	nameless bool            // directus_users may not be read
 	inactive bool
 }
@@ -94,6 +96,7 @@ type chronicle struct {
 	swaps    []swap             // of tokens
 	clocks   []clock            // as Directus' was set
 	sent     map[int]time.Time  // when messages were sent from IRC, by number
+	rooms    []string           // keys of all that there ever were, in their order
 }
 
 // clock is how far that of Directus is ahead of the bubble's from a moment on.
@@ -105,7 +108,7 @@ type clock struct {
 func newChronicle(people int, ahead time.Duration) *chronicle {
 	c := &chronicle{clocks: []clock{{time.Now(), ahead}}, items: map[string]*record{}, messages: map[int][]*record{}, sent: map[int]time.Time{}}
 	for range people {
-		c.rights = append(c.rights, []rights{{from: time.Now(), unread: map[string]bool{}, rule: map[string]bool{}}})
+		c.rights = append(c.rights, []rights{{from: time.Now(), unread: map[string]bool{}, rule: map[string]bool{}, closed: map[string]bool{}}})
 	}
 	return c
 }
@@ -131,6 +134,9 @@ func (c *chronicle) append(collection, key string, item map[string]any) {
 	if r == nil {
 		r = &record{collection: collection, key: key, created: dateOf(item)}
 		c.items[id] = r
+		if collection == roomsCollection {
+			c.rooms = append(c.rooms, key)
+		}
 		text, _ := item["text"].(string)
 		if found := tokens(text); len(found) > 0 {
 			r.message = found[len(found)-1].n
@@ -149,7 +155,7 @@ func (c *chronicle) change(person int, alter func(*rights)) {
 	defer c.mu.Unlock()
 	states := c.rights[person]
 	next := states[len(states)-1]
-	next.from, next.unread, next.rule = time.Now(), maps.Clone(next.unread), maps.Clone(next.rule)
+	next.from, next.unread, next.rule, next.closed = time.Now(), maps.Clone(next.unread), maps.Clone(next.rule), maps.Clone(next.closed)
 	alter(&next)
 	c.rights[person] = append(states, next)
 }
@@ -191,7 +197,13 @@ func (c *chronicle) now(person int) rights {
 
 // allows reports whether somebody with these rights may read a state of an item.
 func (s rights) allows(collection string, item map[string]any) bool {
-	return item != nil && !s.inactive && !s.unread[collection] && !(s.rule[collection] && item["level"] == "secret")
+	if item == nil || s.inactive || s.unread[collection] || s.rule[collection] && item["level"] == "secret" {
+		return false
+	}
+	if collection != posts || item["room"] == nil {
+		return true
+	}
+	return !s.unread[roomsCollection] && !s.closed[fmt.Sprint(item["room"])]
 }
 
 // belongs reports whether a state of an item is a message of a channel.
@@ -199,7 +211,14 @@ func (ch channelSpec) belongs(item map[string]any) bool {
 	if item == nil || ch.softDelete && item["status"] == "deleted" {
 		return false
 	}
-	return ch.room == "" || item["room"] == ch.room
+	switch room := item["room"].(type) {
+	case nil:
+		return ch.room == ""
+	case json.Number:
+		return ch.room == string(room)
+	default:
+		return ch.room == "" && !ch.lobby || room == ch.room
+	}
 }
 
 // during are the rights that a person had at some moment of a time.
@@ -222,6 +241,9 @@ func (c *chronicle) during(person int, from, to time.Time) []rights {
 // rights that they had within a time before, in some state that the item had by then. Debounce is how long a text has to stay
 // until it is told, where what it replaces is told with it.
 func (c *chronicle) mayHaveSeen(person int, ch channelSpec, t token, at time.Time, slack, debounce time.Duration) bool {
+	if !c.wasOpen(ch, at.Add(-slack), at) {
+		return false
+	}
 	for _, r := range c.messages[t.n] {
 		for i, v := range r.versions {
 			if v.from.After(at) || r.replaced(i, debounce, at).Before(at.Add(-slack)) || !ch.belongs(v.item) || !slices.Contains(tokens(fmt.Sprint(v.item["text"])), t) {
@@ -265,7 +287,7 @@ func (c *chronicle) steady(person int, ch channelSpec, r *record, from, to time.
 		if begin.After(to) || end.Before(begin) {
 			continue
 		}
-		if !ch.belongs(v.item) {
+		if !ch.belongs(v.item) || !c.stayedOpen(ch, begin, end) {
 			return false
 		}
 		for _, s := range c.during(person, begin, end) {

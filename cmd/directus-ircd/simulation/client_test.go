@@ -93,13 +93,15 @@ type client struct {
 	before     *irc.Message     // the last line that it was sent
 	moment     time.Time        // at which it was sent the last line
 	crowd      int              // how many it was sent at that
+	signs      signs
+	namings    []naming
 }
 
 func newClient(w *world, i int, spec clientSpec) *client {
 	return &client{
 		w: w, spec: spec, number: i, name: fmt.Sprintf("c%d/p%d/%v%s", i, spec.person, spec.kind, strings.TrimPrefix(spec.device, "device")), wanted: true,
 		wish: make(chan struct{}, 1), joined: map[string]int{}, in: map[string]bool{}, last: map[string]string{}, left: map[string]bool{},
-		answers: map[token]answer{},
+		answers: map[token]answer{}, signs: newSigns(),
 	}
 }
 
@@ -135,7 +137,7 @@ func (c *client) live(ctx context.Context) (wait time.Duration) {
 	c.mu.Lock()
 	c.wire, c.out = w, make(chan string, 256)
 	c.batches, c.probed, c.storms, c.in = map[string]batch{}, map[string]probe{}, 0, map[string]bool{}
-	c.answering = map[string]token{}
+	c.answering, c.signs = map[string]token{}, newSigns()
 	c.behind, c.filling, c.missing, c.nick = map[string]string{}, map[string]bool{}, map[string]bool{}, ""
 	c.stays = append(c.stays, stay{begin: time.Now(), life: life})
 	number, out := len(c.stays)-1, c.out
@@ -217,6 +219,9 @@ func (c *client) login() {
 		user += "/" + c.spec.device
 	}
 	if caps, ok := capsOf[c.spec.kind]; ok {
+		if c.spec.kind == paging && c.w.scenario.settings.rooms.on {
+			c.send("CAP REQ draft/channel-rename") // by itself: where no rooms are configured, it is refused
+		}
 		c.send("CAP LS 302", "NICK wish", "USER wish 0 * :wish", "CAP REQ :sasl "+caps, "AUTHENTICATE PLAIN",
 			"AUTHENTICATE "+base64.StdEncoding.EncodeToString([]byte("\x00"+user+"\x00"+secret)), "CAP END")
 		return
@@ -246,6 +251,9 @@ func (c *client) read(w lines) (wait time.Duration, reason string) {
 		}
 		c.mu.Lock()
 		c.note("<- " + line)
+		if c.w.scenario.settings.rooms.on {
+			m = c.identified(m)
+		}
 		c.glimpse(line, m)
 		c.take(m)
 		storm := c.isStormed()
@@ -298,10 +306,10 @@ func (c *client) stalledSince(t time.Time) bool {
 func (c *client) ask(channel string) {
 	c.filling[channel] = true
 	if id := c.last[channel]; id != "" {
-		c.sendLocked(fmt.Sprintf("CHATHISTORY AFTER %s msgid=%s %d", channel, id, c.spec.page))
+		c.sendLocked(fmt.Sprintf("CHATHISTORY AFTER %s msgid=%s %d", c.calledLocked(channel), id, c.spec.page))
 		return
 	}
-	c.sendLocked(fmt.Sprintf("CHATHISTORY LATEST %s * %d", channel, c.spec.page))
+	c.sendLocked(fmt.Sprintf("CHATHISTORY LATEST %s * %d", c.calledLocked(channel), c.spec.page))
 }
 
 // part leaves a channel for good.
@@ -312,7 +320,7 @@ func (c *client) part(channel string) bool {
 		return false
 	}
 	c.left[channel] = true
-	return c.sendLocked("PART " + channel)
+	return c.sendLocked("PART " + c.calledLocked(channel))
 }
 
 // leave notes that the client is in a channel no more, or in none, if that has no name. expelled says that it was taken out.
@@ -346,6 +354,9 @@ func (c *client) tend() {
 		if !c.in[channel] && !c.left[channel] {
 			c.sendLocked("JOIN " + channel)
 		}
+	}
+	if c.w.looksForRooms(c.probes) {
+		c.sendLocked("LIST")
 	}
 }
 

@@ -47,6 +47,9 @@ func (w *world) options(client *directus.Client) bridge.Options {
 		if ch.room != "" {
 			c.Filter, c.Set = map[string]any{"room": map[string]any{"_eq": ch.room}}, map[string]any{"room": ch.room}
 		}
+		if ch.lobby {
+			c.Filter = map[string]any{"room": map[string]any{"_null": true}}
+		}
 		if ch.softDelete {
 			c.SoftDelete = &collection.SoftDelete{Field: "status", Values: []string{"deleted"}}
 		}
@@ -55,6 +58,7 @@ func (w *world) options(client *directus.Client) bridge.Options {
 		}
 		opts.Channels = append(opts.Channels, c)
 	}
+	opts.Rooms = w.roomOptions()
 	if w.scenario.settings.private {
 		opts.Private = &collection.Private{Collection: "private", Backlog: 10, Fields: collection.Fields{
 			Text: "text", Author: "user_created", Date: "date_created", Nonce: "nonce", Recipient: "recipient",
@@ -131,6 +135,13 @@ func (w *world) wanted(time int) []string {
 		return nil
 	}
 	return w.names
+}
+
+// looksForRooms reports whether a client asks which rooms there are, at a time of many.
+func (w *world) looksForRooms(time int) bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.scenario.settings.rooms.on && !w.resting && time%3 == 2
 }
 
 // stopDaemon ends a life of the daemon as SIGTERM does.

@@ -24,6 +24,11 @@
 // The connections of clients have the buffer of a kernel between the ends, of a size by the seed: what the daemon writes without
 // waiting is taken whole, in part, or not at all.
 //
+// With -simulate.rooms=3 one world of three has rooms, beside channels of the configuration or in their place: made, renamed, archived,
+// deleted, described, and opened and closed to people, in Directus and from IRC. A client takes a room for the one that its topic
+// tells of, and not for that of a name, so that what is shown under the name of another room counts as shown to who may not read it.
+// Rooms are chosen from random numbers of their own: a seed without rooms is what it was before.
+//
 // Counted is how often each promise, step, fault and setting was put to the test; with -simulate.covered one that never was is
 // a failure. A process tries one world at a time, on one core: -simulate.processes shares the seeds among several.
 //

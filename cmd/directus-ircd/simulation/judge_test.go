@@ -2,6 +2,7 @@ package simulation
 
 import (
 	"cmp"
+	"fmt"
 	"slices"
 	"strconv"
 	"strings"
@@ -44,6 +45,9 @@ func (w *world) judgeQuiet() {
 		sum += n - before[what]
 	}
 	each := requests + probes + w.rereading()
+	if w.scenario.settings.rooms.on {
+		each += 2*probes/3 + int(quiet/(recheck/2)) // of posts and the lobby, and readings of the rooms
+	}
 	if d := w.scenario.settings.directus; d.AccessTTL > 0 || d.Version[:2] == "10" {
 		each += renewals
 	}
@@ -65,7 +69,7 @@ func (w *world) rereading() int {
 		readings = int(quiet / (recheck * 7 / 10))
 	}
 	pages := 0
-	for _, collection := range []string{"messages", "other"} {
+	for _, collection := range []string{"messages", "other", posts, posts} { // rooms and a lobby have a feed each
 		var newest time.Time
 		dates := w.dates(collection)
 		for _, d := range dates {
@@ -93,11 +97,16 @@ func (w *world) judgeFeeds() {
 	if strings.HasPrefix(w.scenario.settings.directus.Version, "10.") {
 		return // it does not say who may read what
 	}
-	for _, collection := range []string{"messages", "other"} {
+	followed := []string{"messages", "other"}
+	if s := w.scenario.settings.rooms; s.on && !s.lobby {
+		followed = append(followed, posts)
+	}
+	channels := append(w.spec[:len(w.spec):len(w.spec)], w.openRooms()...)
+	for _, collection := range followed {
 		var readers, subscribed []string
 		for i, p := range w.people {
 			r := w.chronicle.now(i)
-			if !r.inactive && !r.unread[collection] && !r.rule[collection] && !r.nameless && slices.ContainsFunc(w.spec, func(ch channelSpec) bool { return ch.collection == collection && w.isIn(i, ch) }) {
+			if !r.inactive && !r.unread[collection] && !r.rule[collection] && !r.nameless && w.readsRooms(r, collection) && slices.ContainsFunc(channels, func(ch channelSpec) bool { return ch.collection == collection && w.isIn(i, ch) }) {
 				readers = append(readers, p.id)
 			}
 		}
@@ -114,6 +123,11 @@ func (w *world) judgeFeeds() {
 			w.fail("shared: feeds of one's own %v, and of %d readers of %s %d have a subscription", w.own, len(readers), collection, len(subscribed))
 		}
 	}
+}
+
+// readsRooms reports whether somebody with some rights may read every room, where a collection is that of their messages.
+func (w *world) readsRooms(r rights, collection string) bool {
+	return collection != posts || !r.unread[roomsCollection] && len(r.closed) == 0
 }
 
 // isIn reports whether a client of a person is in a channel.
@@ -136,6 +150,7 @@ func (w *world) judge() {
 		w.judgeLeaks(c)
 		w.judgeAcquaintance(c)
 		w.judgeStays(c)
+		w.judgeNames(c)
 		w.judgeTruth(c)
 		w.verdict["PING is answered"] += c.probes
 		if c.slowest > patience {
@@ -210,7 +225,7 @@ func (w *world) judgePrivate(c *client, g seen) {
 
 // judgeStays holds each channel of a client against what is stored.
 func (w *world) judgeStays(c *client) {
-	for _, ch := range w.scenario.settings.channels {
+	for _, ch := range w.everyChannel() {
 		rows := w.rows(ch)
 		place := map[int]int{}
 		for i, r := range rows {
@@ -228,6 +243,15 @@ func (w *world) judgeStays(c *client) {
 		}
 		w.judgeAuthors(c, mine)
 	}
+}
+
+// everyChannel is all channels that there were, rooms included.
+func (w *world) everyChannel() []channelSpec {
+	all := slices.Clone(w.scenario.settings.channels)
+	for _, id := range w.chronicle.roomKeys() {
+		all = append(all, w.scenario.settings.roomSpec(id))
+	}
+	return all
 }
 
 // rows are the messages that ever belonged to a channel, in the order of the collection.
@@ -276,8 +300,8 @@ func (w *world) judgeDoubles(c *client, ch channelSpec, mine []sighting, rows []
 		}
 		w.verdict["nothing is doubled"]++
 		in := way{s.token.n, s.epoch, s.stay, s.page > 0}
-		if counts[in]++; counts[in] > 1 && w.whole(c, ch, rows[i], w.start, s.at) {
-			w.fail("doubled: %s was shown %v in %s twice, at %.3f again", c.name, s.token, ch.name, s.at.Sub(w.start).Seconds())
+		if counts[in]++; counts[in] > 1 && counts[in] > w.chronicle.arrivals(c.spec.person, ch, rows[i], s.at) {
+			w.fail("doubled: %s was shown %v in %s twice, at %.3f again; it was %s", c.name, s.token, ch.name, w.since(s.at), w.story(rows[i]))
 		}
 		before, again := last[s.token.n]
 		if again && c.spec.device != "" && before.stay < s.stay && c.spec.kind != paging &&
@@ -287,6 +311,15 @@ func (w *world) judgeDoubles(c *client, ch channelSpec, mine []sighting, rows []
 		}
 		last[s.token.n] = s
 	}
+}
+
+// story tells what became of a message, for reports.
+func (w *world) story(r *record) string {
+	var b strings.Builder
+	for _, v := range r.versions {
+		fmt.Fprintf(&b, "[%.3f room %v, status %v, level %v] ", w.since(v.from), v.item["room"], v.item["status"], v.item["level"])
+	}
+	return b.String()
 }
 
 // isReceived reports whether the daemon knows in a later connection that a device has what it was shown.

@@ -22,7 +22,7 @@ func keyOf(item map[string]any) string {
 // giveKey gives an item a text for a key, as a trigger of a database does: of mixed case, and in no order.
 func (w *world) giveKey(collection string, item map[string]any) {
 	s := w.scenario.settings
-	if !s.textKeys || s.uuidKeys == (collection == "messages") || collection != "messages" && collection != "other" {
+	if !s.textKeys || s.uuidKeys == (collection == "messages") || collection != "messages" && collection != "other" && collection != posts {
 		return
 	}
 	n, _ := item[s.keyName].(json.Number).Int64()
@@ -44,7 +44,7 @@ func marked(words string, format text.Format) string {
 func (w *world) item(ch channelSpec, t token, filler int) map[string]any {
 	item := map[string]any{"text": marked(body(t, filler), w.scenario.settings.formats[ch.collection])}
 	if ch.room != "" {
-		item["room"] = ch.room
+		item["room"] = ch.reference()
 	}
 	return item
 }
@@ -270,14 +270,7 @@ var administration = map[string]act{
 		if s.c%2 == 0 {
 			w.own = !w.own
 		}
-		w.mu.Lock()
-		d := w.daemon
-		w.names = w.channelNames()
-		w.mu.Unlock()
-		if err := d.backend.Configure(w.options(d.client)); err != nil {
-			w.fail("reload: %v", err)
-		}
-		w.reloads = append(w.reloads, time.Now())
+		w.configure()
 		return true
 	}},
 	"restart": {weight: 2, do: func(w *world, s step) bool {
@@ -288,10 +281,26 @@ var administration = map[string]act{
 	}},
 }
 
+// configure has the daemon take the configuration as the world wants it now.
+func (w *world) configure() {
+	w.mu.Lock()
+	d := w.daemon
+	w.names = w.channelNames()
+	w.mu.Unlock()
+	if err := d.backend.Configure(w.options(d.client)); err != nil {
+		w.fail("reload: %v", err)
+	}
+	w.reloads = append(w.reloads, time.Now())
+}
+
 // rule lets a person read of a collection what is not secret.
 func (w *world) rule(who int, collection string) {
-	w.fake.Restrict(w.people[who].id, collection, map[string]any{"level": map[string]any{"_neq": "secret"}})
 	w.chronicle.change(who, func(r *rights) { r.rule[collection] = true })
+	if collection == posts {
+		w.applyRights(who)
+		return
+	}
+	w.fake.Restrict(w.people[who].id, collection, map[string]any{"level": map[string]any{"_neq": "secret"}})
 }
 
 // subject is whose rights are changed, and of what.
@@ -305,9 +314,12 @@ func (w *world) permit(s step, allow bool) bool {
 	if !ok || w.chronicle.now(who).unread[ch.collection] != allow {
 		return false
 	}
-	if allow {
+	switch {
+	case ch.collection == posts:
+		defer w.applyRights(who)
+	case allow:
 		w.fake.Allow(w.people[who].id, ch.collection, "read")
-	} else {
+	default:
 		w.fake.Deny(w.people[who].id, ch.collection, "read")
 	}
 	w.chronicle.change(who, func(r *rights) {

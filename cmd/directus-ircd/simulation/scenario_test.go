@@ -37,7 +37,8 @@ type settings struct {
 	sendQueue int64         // bytes
 	hasty     bool          // nearly no limit to the lines of clients
 	flood     int           // about so many messages come in one import
-	ruled     int           // so many people may read what is not secret, from the start, the last of them first
+	rooms     roomSettings
+	ruled     int // so many people may read what is not secret, from the start, the last of them first
 }
 
 // channelSpec is a channel as the configuration has it.
@@ -48,6 +49,8 @@ type channelSpec struct {
 	corrections            bool
 	reactions              bool
 	autoJoin               bool
+	item                   bool // room is the key of an item that the channel is
+	lobby                  bool // of the messages that have no room
 	late                   bool // added by a reload, not there at the start
 }
 
@@ -97,6 +100,7 @@ func newScenario(seed uint64, length int) scenario {
 	for range length {
 		s.steps = append(s.steps, newStep(r))
 	}
+	s.furnish(rand.New(rand.NewPCG(seed, 0x20035)))
 	return s
 }
 

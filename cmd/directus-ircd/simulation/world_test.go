@@ -64,6 +64,8 @@ type world struct {
 	reloads   []time.Time       // of the configuration
 	touched   map[string]string // by collection: the key of the item that was changed last
 	spells    spells
+	roomless  bool // the configuration has no rooms at the moment
+	named     int  // how many rooms were called something
 	verdict   verdict
 	tries     tries
 
@@ -119,7 +121,10 @@ func newWorld(t testing.TB, s scenario) *world {
 	})
 	w.fake.AddCollection("reactions", directustest.FakeCollection{Fields: []string{"message", "emoji"}, Relations: map[string]string{"message": "messages"}})
 	w.fake.OnChange(w.chronicle.note)
-	w.fake.OnStore(w.giveKey)
+	w.fake.OnStore(func(collection string, item map[string]any) {
+		w.giveKey(collection, item)
+		w.furnished(collection, item)
+	})
 	w.haunt()
 	for i := range s.settings.people {
 		p := &person{email: fmt.Sprintf("p%d@example.com", i), password: fmt.Sprintf("password %d", i), token: fmt.Sprintf("token-%d", i)}
@@ -132,6 +137,7 @@ func newWorld(t testing.TB, s scenario) *world {
 			map[string]any{"recipient": map[string]any{"_eq": p.id}}, map[string]any{"user_created": map[string]any{"_eq": p.id}},
 		}})
 	}
+	w.addRooms()
 	for i := range s.settings.ruled {
 		for _, collection := range []string{"messages", "other"} {
 			w.rule(len(w.people)-1-i%len(w.people), collection)
@@ -168,6 +174,9 @@ func (w *world) channel(name string) (channelSpec, bool) {
 		if strings.EqualFold(ch.name, name) {
 			return ch, true
 		}
+	}
+	if id, room := strings.CutPrefix(name, "#room:"); room {
+		return w.scenario.settings.roomSpec(id), true
 	}
 	return channelSpec{}, false
 }
@@ -212,7 +221,10 @@ func (w *world) run() {
 
 // act carries out a step.
 func (w *world) act(s step) {
-	a := acts[s.name]
+	a, ok := acts[s.name]
+	if !ok {
+		a = roomActs[s.name]
+	}
 	if a.do == nil || !a.do(w, s) {
 		return
 	}
