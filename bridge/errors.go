@@ -297,6 +297,12 @@ func admissionError(err error) *ircd.LoginError {
 	return &ircd.LoginError{Reason: ircd.Unavailable, Text: text, Err: err}
 }
 
+// roomsHidden is the reply to a JOIN of a room by somebody who may read none, or not what they are
+// called.
+func roomsHidden(name string, r *rooms.Rooms, err error) error {
+	return reply(irc.ERR_NOSUCHCHANNEL, "NO_SUCH_CHANNEL", "No such channel: Directus does not allow you to read the rooms, for which it takes "+r.Collection+".id and "+r.Collection+"."+r.Fields.Name+". "+whoRuns, err, name)
+}
+
 // notMade is the reply to a JOIN of a room that there is not and that was not made.
 func notMade(name string, err error) error {
 	switch {

@@ -331,6 +331,11 @@ func (m *member) readsAllRooms(p *plan) bool {
 // Reads implements rooms.Reader.
 func (m *member) Reads(collection, field string) bool { return m.rights.Reads(collection, field) }
 
+// Hides implements rooms.Reader.
+func (m *member) Hides(collection, field string) bool {
+	return m.rights.Hides(collection, field)
+}
+
 // Shares implements rooms.Reader.
 func (m *member) Shares(ctx context.Context) bool {
 	p := m.rooms.plan.Load()

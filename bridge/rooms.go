@@ -300,13 +300,18 @@ func (s *session) roomFor(ctx context.Context, name string) (*collection.Channel
 	if _, err := s.awaitListing(ctx); err != nil {
 		return nil, err
 	}
+	l := s.roomList()
+	if l != nil {
+		if _, _, err := l.Now(); collection.IsForbidden(err) {
+			return nil, roomsHidden(name, s.plan.rooms, err)
+		}
+	}
 	if c := s.channelNamed(name); c != nil {
 		return c, nil
 	}
 	if c, moved := s.plan.rooms.Named(name); moved && c != nil && s.mayKnow(c) {
 		return nil, &ircd.Moved{Name: c.Name()}
 	}
-	l := s.roomList()
 	if !s.plan.rooms.Create || l == nil || s.listing() == nil {
 		return nil, noSuchChannel(name)
 	}

@@ -117,6 +117,12 @@ func (c *Cache) Reads(name, field string) bool {
 	return r.known && r.read.Allowed() && len(r.read.Refused(field)) == 0
 }
 
+// Hides reports whether Directus said that the user may read a collection, but not a field of it.
+func (c *Cache) Hides(name, field string) bool {
+	r := c.last(name)
+	return r.known && r.read.Allowed() && len(r.read.Refused(field)) > 0
+}
+
 // last returns the rights in a collection that Directus has told last.
 func (c *Cache) last(name string) Rights {
 	c.mu.Lock()

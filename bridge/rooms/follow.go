@@ -78,7 +78,7 @@ func (f *follower) readAll(ctx context.Context, causes map[string]Cause) error {
 		now, _, _ := f.list.Now()
 		news, all := unreadable(now), map[string]bool{}
 		limit, read := f.list.rooms.Limit, 0
-		err := collection.ReadItems(ctx, f.reader.Account(), f.list.rooms.Collection, keyField, directus.Query{Fields: f.list.rooms.Query()}, limit, func(item map[string]json.RawMessage) {
+		err := collection.ReadItems(ctx, f.reader.Account(), f.list.rooms.Collection, keyField, directus.Query{Fields: f.list.rooms.queryOf(f.reader)}, limit, func(item map[string]json.RawMessage) {
 			if read++; read <= limit {
 				f.note(item, news, causes)
 			}
@@ -109,7 +109,7 @@ func (f *follower) read(ctx context.Context, q directus.Query) ([]map[string]jso
 	var items []map[string]json.RawMessage
 	err := f.reader.Account().Items(ctx, f.list.rooms.Collection, q, &items)
 	if len(dates) > 0 && collection.IsForbidden(err) { // a room can do without
-		q.Fields = f.list.rooms.Query()
+		q.Fields = f.list.rooms.queryOf(f.reader)
 		err = f.reader.Account().Items(ctx, f.list.rooms.Collection, q, &items)
 	}
 	if err != nil {

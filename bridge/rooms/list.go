@@ -26,6 +26,8 @@ type Reader interface {
 	IsOver() bool
 	// Reads reports whether the reader may read a field of a collection, by what is known.
 	Reads(collection, field string) bool
+	// Hides reports that the reader is known not to be allowed to read a field of a collection.
+	Hides(collection, field string) bool
 	// Shares asks Directus anew whether the reader may read every room, without a rule.
 	Shares(ctx context.Context) bool
 }

@@ -31,7 +31,7 @@ func (r *Rooms) Make(ctx context.Context, l *List, m Reader, name string) (*coll
 		return c, err
 	}
 	var item map[string]json.RawMessage
-	err := m.Account().CreateItem(ctx, r.Collection, map[string]any{r.Fields.Name: name[1:]}, r.Query(), &item)
+	err := m.Account().CreateItem(ctx, r.Collection, map[string]any{r.Fields.Name: name[1:]}, r.queryOf(m), &item)
 	if directus.IsCode(err, directus.CodeRecordNotUnique) || errors.Is(err, directus.ErrUnconfirmed) {
 		// Somebody else has made it, over another daemon or in a page, or this was stored.
 		c, found := r.made(ctx, l, m, name)

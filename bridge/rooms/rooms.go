@@ -3,6 +3,7 @@ package rooms
 import (
 	"context"
 	"fmt"
+	"slices"
 	"sync"
 
 	"golang.org/x/sync/semaphore"
@@ -62,6 +63,13 @@ func (c *Config) Query() []string {
 		}
 	}
 	return fields
+}
+
+// queryOf is Query without the fields that are hidden from a reader, unless a room cannot do without.
+func (c *Config) queryOf(m Reader) []string {
+	return slices.DeleteFunc(c.Query(), func(field string) bool {
+		return field != keyField && field != c.Fields.Name && m.Hides(c.Collection, field)
+	})
 }
 
 // Rooms is what a configuration makes of a collection of rooms. Close ends its goroutines.
