@@ -79,6 +79,10 @@ func TestRoomsAreDated(t *testing.T) {
 		}); got["SEARCH /items/rooms"] != 2 {
 			t.Errorf("to find out what there is it asks %v", got)
 		}
+		kevin.later(6 * time.Minute) // all rooms are read again
+		if list := listed(t, kevin.session); list[1].Created.IsZero() {
+			t.Errorf("the list says %+v", list)
+		}
 	})
 }
 

@@ -23,6 +23,7 @@ type follower struct {
 	reader   Reader
 	members  *directus.Subscription // nil: none
 	failures int                    // in a row
+	undated  bool                   // the dates of rooms are not read
 }
 
 // take reads the rooms that events tell of, or all. The events are no more than a doorbell:
@@ -78,14 +79,14 @@ func (f *follower) readAll(ctx context.Context, causes map[string]Cause) error {
 		now, _, _ := f.list.Now()
 		news, all := unreadable(now), map[string]bool{}
 		limit, read := f.list.rooms.Limit, 0
-		err := collection.ReadItems(ctx, f.reader.Account(), f.list.rooms.Collection, keyField, directus.Query{Fields: f.list.rooms.queryOf(f.reader)}, limit, func(item map[string]json.RawMessage) {
+		err := collection.ReadItems(ctx, f.reader.Account(), f.list.rooms.Collection, keyField, directus.Query{Fields: f.fields()}, limit, func(item map[string]json.RawMessage) {
 			if read++; read <= limit {
 				f.note(item, news, causes)
 			}
 			all[collection.Scalar(item[keyField])] = true
 		})
 		switch {
-		case errors.Is(err, collection.ErrMoved) && moved < maxMoved:
+		case errors.Is(err, collection.ErrMoved) && moved < maxMoved, f.refusesDates(err):
 			continue
 		case err != nil:
 			return fmt.Errorf("read the rooms: %w", err)
@@ -104,18 +105,34 @@ func (f *follower) readAll(ctx context.Context, causes map[string]Cause) error {
 }
 
 func (f *follower) read(ctx context.Context, q directus.Query) ([]map[string]json.RawMessage, error) {
-	dates := f.list.rooms.datesFor(f.reader)
-	q.Fields = append(f.list.rooms.Query(), dates...)
 	var items []map[string]json.RawMessage
+	q.Fields = f.fields()
 	err := f.reader.Account().Items(ctx, f.list.rooms.Collection, q, &items)
-	if len(dates) > 0 && collection.IsForbidden(err) { // a room can do without
-		q.Fields = f.list.rooms.queryOf(f.reader)
-		err = f.reader.Account().Items(ctx, f.list.rooms.Collection, q, &items)
+	if f.refusesDates(err) {
+		return f.read(ctx, q)
 	}
 	if err != nil {
 		return nil, fmt.Errorf("read the rooms: %w", err)
 	}
 	return items, nil
+}
+
+// fields are those of a room that are read, with its dates where the reader may read them.
+func (f *follower) fields() []string {
+	fields := f.list.rooms.queryOf(f.reader)
+	if !f.undated {
+		fields = append(fields, f.list.rooms.datesFor(f.reader)...)
+	}
+	return fields
+}
+
+// refusesDates notes that Directus refuses the dates, if it does: a room can do without.
+func (f *follower) refusesDates(err error) bool {
+	if f.undated || !collection.IsForbidden(err) || len(f.list.rooms.datesFor(f.reader)) == 0 {
+		return false
+	}
+	f.undated = true
+	return true
 }
 
 // note adds to news the room of an item, and to causes that it is archived.
