@@ -109,11 +109,17 @@ func (b build) startSecure(tb testing.TB, directusURL string) *daemon {
 
 func (b build) startOn(tb testing.TB, directusURL, listen string) *daemon {
 	tb.Helper()
+	return b.startWith(tb, directusURL, listen, `channels: [{name: "`+channel+`", collection: `+collection+`}]`)
+}
+
+// startWith starts one with channels, or rooms, of the configuration.
+func (b build) startWith(tb testing.TB, directusURL, listen, channels string) *daemon {
+	tb.Helper()
 	config := filepath.Join(tb.TempDir(), "config.yaml")
 	text := `directus: {url: "` + directusURL + `"}
 server: {name: irc.example.com}
 listen: [` + listen + `]
-channels: [{name: "` + channel + `", collection: ` + collection + `}]
+` + channels + `
 limits: {connections: 0, connections_per_address: 0, registration_timeout: 10m, login_attempts_per_minute: 0, lines_per_second: 0}
 log: {format: json}
 `

@@ -9,6 +9,7 @@
 //	go test ./cmd/directus-ircd/bench -run '^$' -benchtime 1x -bench Join         # 5000 people join one channel
 //	go test ./cmd/directus-ircd/bench -run '^$' -benchtime 1x -bench Memory       # memory of 5000 idle connections
 //	go test ./cmd/directus-ircd/bench -run '^$' -benchtime 1x -bench Login        # time for N clients to log in and join
+//	go test ./cmd/directus-ircd/bench -run '^$' -benchtime 1x -bench Rooms        # rooms, and as many channels of the configuration
 //	go test ./cmd/directus-ircd/bench -run '^$' -benchtime 1x -bench History      # pages of CHATHISTORY
 //
 // LastReader, SteadyRate, Login and History start a real Directus, installing it the first time. The others play one

@@ -11,6 +11,7 @@ import (
 	"net/http/httptest"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -35,6 +36,7 @@ type fastChat struct {
 	tokens  []string                  // guarded by mu
 	sockets map[*fastSocket]struct{}  // guarded by mu
 	stored  int                       // guarded by mu: messages so far
+	rooms   []string                  // guarded by mu: the names of rooms, whose keys are their places
 }
 
 // fastSocket is a realtime session.
@@ -42,6 +44,7 @@ type fastSocket struct {
 	mu      sync.Mutex      // held while something is written
 	conn    *websocket.Conn // read by its handler alone
 	creates []string        // guarded by mu: the uids of subscriptions to new messages
+	rooms   []string        // guarded by mu: the uids of subscriptions to changes of rooms
 }
 
 func newFastChat(tb testing.TB) *fastChat {
@@ -60,12 +63,13 @@ func newFastChat(tb testing.TB) *fastChat {
 	mux.HandleFunc("GET /users/me", c.answer(c.me))
 	mux.HandleFunc("GET /permissions/me", c.answer(func(*http.Request) any {
 		all := map[string]any{"create": full, "read": full, "update": full, "delete": full}
-		return map[string]any{collection: all, "directus_users": all}
+		return map[string]any{collection: all, "directus_users": all, "rooms": all}
 	}))
 	for _, method := range []string{"SEARCH", "GET"} { // older builds use the latter
 		mux.HandleFunc(method+" /users", c.answer(c.find))
 		mux.HandleFunc(method+" /items/"+collection, empty)
 	}
+	mux.HandleFunc("SEARCH /items/rooms", c.answer(c.roomsAsked))
 	mux.HandleFunc("GET /websocket", c.socket)
 	c.server = httptest.NewServer(mux)
 	c.beats.Go(c.beat)
@@ -174,7 +178,7 @@ func (c *fastChat) socket(w http.ResponseWriter, r *http.Request) {
 	}()
 	for {
 		var m struct {
-			Type, UID, Event string
+			Type, UID, Event, Collection string
 		}
 		if err := conn.ReadJSON(&m); err != nil {
 			return
@@ -193,8 +197,11 @@ func (c *fastChat) socket(w http.ResponseWriter, r *http.Request) {
 			continue
 		}
 		s.mu.Lock()
-		if m.Type == "subscribe" && m.Event == "create" {
+		switch {
+		case m.Type == "subscribe" && m.Event == "create" && m.Collection == collection:
 			s.creates = append(s.creates, m.UID)
+		case m.Type == "subscribe" && m.Event == "update" && m.Collection == "rooms":
+			s.rooms = append(s.rooms, m.UID)
 		}
 		err := conn.WriteJSON(reply)
 		s.mu.Unlock()
@@ -206,29 +213,78 @@ func (c *fastChat) socket(w http.ResponseWriter, r *http.Request) {
 
 func (c *fastChat) post(texts ...string) {
 	for _, text := range texts {
-		c.mu.Lock()
-		c.stored++
-		item, err := json.Marshal(map[string]any{
-			"id": c.stored, "text": text, "user_created": c.writer, "date_created": time.Now().UTC().Format("2006-01-02T15:04:05.000Z"),
-		})
-		sockets := slices.Collect(maps.Keys(c.sockets))
-		c.mu.Unlock()
-		if err != nil {
-			c.tb.Fatal(err)
+		c.postTo(nil, text)
+	}
+}
+
+// postTo stores a message in a room; nil: in none.
+func (c *fastChat) postTo(room any, text string) {
+	c.mu.Lock()
+	c.stored++
+	item := map[string]any{
+		"id": c.stored, "text": text, "user_created": c.writer, "date_created": time.Now().UTC().Format("2006-01-02T15:04:05.000Z"), "room": room,
+	}
+	c.mu.Unlock()
+	c.tell("create", item, func(s *fastSocket) []string { return s.creates })
+}
+
+// rename gives a room another name.
+func (c *fastChat) rename(room int, name string) {
+	c.mu.Lock()
+	c.rooms[room] = name
+	c.mu.Unlock()
+	c.tell("update", map[string]any{"id": room}, func(s *fastSocket) []string { return s.rooms })
+}
+
+// roomsAsked are the rooms that were asked for, by their keys or all.
+func (c *fastChat) roomsAsked(r *http.Request) any {
+	var body struct {
+		Query struct {
+			Limit, Offset int
+			Filter        json.RawMessage
 		}
-		for _, s := range sockets {
-			if err := s.event(item); err != nil && !errors.Is(err, net.ErrClosed) {
-				c.tb.Error(err)
-			}
+	}
+	_ = json.NewDecoder(r.Body).Decode(&body)
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	found := []any{}
+	item := func(key int) any { return map[string]any{"id": key, "name": c.rooms[key]} }
+	if keys := number.FindAllString(string(body.Query.Filter), -1); len(keys) > 0 {
+		for _, key := range keys {
+			n, _ := strconv.Atoi(key)
+			found = append(found, item(n))
+		}
+		return found
+	}
+	for key := body.Query.Offset; key < min(len(c.rooms), body.Query.Offset+body.Query.Limit); key++ {
+		found = append(found, item(key))
+	}
+	return found
+}
+
+var number = regexp.MustCompile(`\d+`)
+
+// tell sends an event to subscriptions.
+func (c *fastChat) tell(event string, item map[string]any, to func(*fastSocket) []string) {
+	data, err := json.Marshal(item)
+	if err != nil {
+		c.tb.Fatal(err)
+	}
+	c.mu.Lock()
+	sockets := slices.Collect(maps.Keys(c.sockets))
+	c.mu.Unlock()
+	for _, s := range sockets {
+		if err := s.event(event, data, to); err != nil && !errors.Is(err, net.ErrClosed) {
+			c.tb.Error(err)
 		}
 	}
 }
 
-func (s *fastSocket) event(item []byte) error {
+func (s *fastSocket) event(event string, item []byte, to func(*fastSocket) []string) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	for _, uid := range s.creates {
-		frame := fmt.Appendf(nil, `{"type":"subscription","event":"create","data":[%s],"uid":%q}`, item, uid)
+	for _, uid := range to(s) {
+		frame := fmt.Appendf(nil, `{"type":"subscription","event":%q,"data":[%s],"uid":%q}`, event, item, uid)
 		if err := s.conn.WriteMessage(websocket.TextMessage, frame); err != nil {
 			return err
 		}

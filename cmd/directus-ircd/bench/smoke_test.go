@@ -23,6 +23,10 @@ func TestBenchmarks(t *testing.T) {
 		"Join":    func(tb testing.TB) metrics { return joins(tb, 2) },
 		"Line":    func(tb testing.TB) metrics { return line(tb, 2, false, 2, 2, time.Millisecond) },
 		"LineTLS": func(tb testing.TB) metrics { return line(tb, 2, true, 2, 2, time.Millisecond) },
+		"Rooms": func(tb testing.TB) metrics {
+			return rooms(tb, size{rooms: 4, users: 2, each: 2}, 1, 8, 20*time.Millisecond)
+		},
+		"ManyRooms": func(tb testing.TB) metrics { return manyRooms(tb, 20, 2, 20*time.Millisecond) },
 		"Memory": func(tb testing.TB) metrics {
 			c := newFastChat(tb)
 			return memory(tb, startDaemon(tb, c.address()), ircReader, c.people(2), 20*time.Millisecond)
