@@ -285,7 +285,11 @@ func (s *session) topicText(ctx context.Context, c *collection.Channel) string {
 	if c.Room == "" {
 		return s.member.topics.text(ctx, c)
 	}
-	if now := s.listing(); now != nil && now.Rooms[c.Room] != nil {
+	now := s.listing()
+	if now == nil { // the messages may be read again, and the rights were not looked at since
+		now = s.rooms.seen
+	}
+	if now != nil && now.Rooms[c.Room] != nil {
 		return now.Rooms[c.Room].Topic
 	}
 	return ""

@@ -208,6 +208,14 @@ func TestNoRoomsWithoutTheirCollection(t *testing.T) {
 			same(t, m.list(), "#messages")
 			c.fake.Allow(m.id, "rooms", "read")
 			same(t, m.later(6*time.Minute), "&{Channel:#general}")
+			m.into("#general")
+			c.fake.Deny(m.id, "messages", "read")
+			m.later(6 * time.Minute)
+			c.fake.Allow(m.id, "messages", "read")
+			m.later(6 * time.Second)
+			if ch := m.into("#general"); ch.Topic != "About General" {
+				t.Errorf("back in it, the topic is %q", ch.Topic)
+			}
 		})
 	}
 }
