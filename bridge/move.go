@@ -37,7 +37,10 @@ func (s *session) follow(ctx context.Context) []ircd.Event {
 	if now == old {
 		return nil
 	}
-	if s.plan = now; now.rooms != old.rooms {
+	// The rooms of another configuration are other ones, even if they have the same keys and, by now,
+	// channels.
+	anew := now.rooms != old.rooms
+	if s.plan = now; anew {
 		s.rooms = roomView{}
 		s.member.rooms.current(s.member) // leaves the list of the old one
 	}
@@ -49,7 +52,7 @@ func (s *session) follow(ctx context.Context) []ircd.Event {
 		switch c := now.channel(name); {
 		case c == nil && j.Private:
 			s.drop(j)
-		case c == nil:
+		case c == nil, anew && j.Room != "":
 			s.drop(j)
 			events = append(events, &ircd.Removal{Channel: j.Name(), Reason: "This channel is not configured any more", Closed: true})
 		default:
@@ -61,6 +64,7 @@ func (s *session) follow(ctx context.Context) []ircd.Event {
 		}
 	}
 	s.member.renewTopicWatches(s.backend.plan.Load().channels)
+	events = append(events, s.roomsRenamed()...) // those whose name a channel of the configuration takes
 	for _, c := range now.Channels {
 		before := old.channels[wire.Fold(c.Name)]
 		if c.AutoJoin && (before == nil || !before.AutoJoin) && s.joined[wire.Fold(c.Name)] == nil {
@@ -348,28 +352,36 @@ func (s *session) better(j *joined) (better []*collection.Group) {
 // roomsRenamed tells the client of the rooms that it is in by another name than they have now, so
 // that no two have one name at any time.
 func (s *session) roomsRenamed() []ircd.Event {
-	taken, names, moved := map[string]bool{}, map[*joined]string{}, []*joined(nil)
+	if !s.anyJoined(func(j *joined) bool { return j.Room != "" && j.as != j.Channel.Name() }) {
+		return nil
+	}
+	has, names, moved := map[string]*joined{}, map[*joined]string{}, []*joined(nil)
 	for _, key := range slices.Sorted(maps.Keys(s.joined)) {
 		j := s.joined[key]
-		taken[wire.Fold(j.Name())] = true
-		if names[j] = j.Channel.Name(); j.Room != "" && j.as != names[j] {
-			moved = append(moved, j)
+		has[wire.Fold(j.Name())] = j
+		if name := j.Channel.Name(); j.Room != "" && j.as != name {
+			names[j], moved = name, append(moved, j)
 		}
 	}
 	var events []ircd.Event
 	rename := func(j *joined, name string) {
 		events = append(events, &ircd.Renaming{Old: j.as, New: name})
-		delete(taken, wire.Fold(j.as))
-		taken[wire.Fold(name)], j.as = true, name
+		delete(has, wire.Fold(j.as))
+		has[wire.Fold(name)], j.as = j, name
 	}
 	for len(moved) > 0 {
-		i := slices.IndexFunc(moved, func(j *joined) bool { return !taken[wire.Fold(names[j])] || wire.Fold(names[j]) == wire.Fold(j.as) })
-		if i < 0 { // they have each other's names
-			rename(moved[0], rooms.Interim(moved[0].as, moved[0].Room, taken))
+		i := slices.IndexFunc(moved, func(j *joined) bool { return has[wire.Fold(names[j])] == nil || has[wire.Fold(names[j])] == j })
+		if i >= 0 {
+			rename(moved[i], names[moved[i]])
+			delete(names, moved[i])
+			moved = slices.Delete(moved, i, i+1)
 			continue
 		}
-		rename(moved[i], names[moved[i]])
-		moved = slices.Delete(moved, i, i+1)
+		i = slices.IndexFunc(moved, func(j *joined) bool { return waitsForItself(j, names, has) })
+		if i < 0 { // a name was given up since the first were looked at: the session is rung for that
+			break
+		}
+		rename(moved[i], rooms.Interim(moved[i].as, moved[i].Room, func(name string) bool { return has[name] != nil }))
 	}
 	return events
 }

@@ -7,6 +7,7 @@ import (
 	"directus-ircd/bridge/collection"
 	"directus-ircd/bridge/feed"
 	"directus-ircd/ircd"
+	"directus-ircd/ircd/wire"
 )
 
 // view is how a session reads one feed, for one or more channels. Its owner is the session.
@@ -276,4 +277,20 @@ func (j *joined) isTold(ev ircd.Event) ircd.Event {
 		}
 	}
 	return ev
+}
+
+// waitsForItself reports whether the room that has the name of a room is to get the name of another
+// one, and so on, up to that of the room itself.
+func waitsForItself(j *joined, names map[*joined]string, has map[string]*joined) bool {
+	other := j
+	for range len(names) {
+		name, renamed := names[other]
+		if !renamed {
+			return false
+		}
+		if other = has[wire.Fold(name)]; other == j {
+			return true
+		}
+	}
+	return false
 }

@@ -200,15 +200,26 @@ func (r *Rooms) learn(now *Listing, made map[string]*collection.Channel) {
 	}
 }
 
-// retain frees the names of the rooms that are not among all that there are.
+// retain frees the names of the rooms that are not among all that there were, and in no list: a room
+// may have been made since.
 func (r *Rooms) retain(all map[string]bool) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	for id := range r.names.claims {
-		if !all[id] {
+		if !all[id] && !r.isListed(id) {
 			r.names.drop(id)
 		}
 	}
+}
+
+// isListed reports whether any list has a room. The caller holds mu.
+func (r *Rooms) isListed(id string) bool {
+	for _, l := range r.lists {
+		if l.now != nil && l.now.Rooms[id] != nil {
+			return true
+		}
+	}
+	return false
 }
 
 // channelOf makes the channel of a room, which has no name of its own yet.

@@ -48,10 +48,10 @@ func numbered(slug, id string, digits int) string {
 }
 
 // Interim is a name for a room that gives up another one before it gets its own; none of those
-// that are taken, by folded name.
-func Interim(name, id string, taken map[string]bool) string {
+// that are taken; taken is asked for folded names.
+func Interim(name, id string, taken func(string) bool) string {
 	name = numbered(name, id, 32)
-	for n := 0; taken[wire.Fold(name)]; n++ {
+	for n := 0; taken(wire.Fold(name)); n++ {
 		name = numbered(name, strconv.Itoa(n), fewDigits)
 	}
 	return name

@@ -1,0 +1,61 @@
+package bridge_test
+
+import (
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"directus-ircd/bridge"
+	"directus-ircd/bridge/rooms"
+	"directus-ircd/directus/directustest"
+)
+
+// A room that is made while all rooms are read keeps its name: no other one gets it.
+func TestRoomIsMadeWhileAllAreRead(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c := roomChat(t, func(cfg *rooms.Config) { cfg.Create = true })
+		general, old := c.room("General"), c.room("Old")
+		kevin := c.visit("kevin", "#general")
+		c.fake.LoseEvents(true)
+		c.fake.Remove("rooms", old)
+		c.fake.LoseEvents(false)
+		c.fake.OnREST(func(r directustest.RESTRequest) (v directustest.RESTVerdict) {
+			if strings.HasSuffix(r.Path, "/permissions/me") { // which are looked at as a room is missing
+				v.Delay = 5 * time.Second
+			}
+			return v
+		})
+		c.fake.Cut()
+		time.Sleep(2 * time.Second)
+		kevin.into("#new")
+		time.Sleep(10 * time.Second)
+		c.fake.OnREST(nil)
+		c.fake.Update("rooms", general, map[string]any{"name": "New"})
+		same(t, kevin.news(), "&{Old:#general New:#new-"+general+"}")
+		same(t, kevin.list(), "#messages", "#new", "#new-"+general+" About General")
+	})
+}
+
+// A channel of a new configuration takes the name of a room, which gets another one first.
+func TestChannelTakesTheNameOfARoom(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var cfg *rooms.Config
+		c := roomChat(t, func(used *rooms.Config) { cfg = used })
+		general := c.room("General")
+		kevin := c.visit("kevin", "#general")
+		c.fake.Insert("messages", kevin.id, map[string]any{"text": "before", "room": general})
+		synctest.Wait()
+		taken := messages("messages")
+		taken.Name, taken.AutoJoin, taken.Filter = "#general", true, map[string]any{"room": map[string]any{"_null": true}}
+		c.configure(func(opts *bridge.Options) { opts.Rooms = cfg }, taken)
+		same(t, kevin.news(), "&{Old:#general New:#general-"+general+"}", "&{Channel:#general}", "kevin says in #general-"+general+": before")
+		kevin.into("#general")
+		kevin.say("#general", "here")
+		kevin.say("#general-"+general, "there")
+		same(t, kevin.news())
+		if items := c.fake.Items("messages"); items[1]["room"] != nil || items[2]["room"] == nil {
+			t.Errorf("stored are %v", items)
+		}
+	})
+}
