@@ -83,6 +83,7 @@ func TestBringPanic(t *testing.T) {
 			c.Send("JOIN #messages")
 			c.Expect("* 366 *")
 		}
+		synctest.Wait() // until both wait for nothing else
 		chat.mu.Lock()
 		chat.crash = func(method, user string) {
 			if method == "News" && user == testUser("bob").ID {

@@ -309,16 +309,16 @@ func (c *conn) turn(ctx context.Context, timer *time.Timer) error {
 			return err
 		}
 	}
-	if c.input.Rung() {
-		if err := c.takeLine(ctx); err != nil {
-			return err
-		}
-	}
-	if c.registered && c.news.Rung() {
+	if c.registered && c.news.Rung() { // before the line, which may have come later
 		if err := c.poll(ctx); err != nil {
 			return err
 		}
 		if err := c.settle(ctx); err != nil {
+			return err
+		}
+	}
+	if c.input.Rung() {
+		if err := c.takeLine(ctx); err != nil {
 			return err
 		}
 	}

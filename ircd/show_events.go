@@ -76,7 +76,7 @@ func (c *conn) bring() (done bool) {
 		return false
 	}
 	defer c.turns.Unlock()
-	if !c.registered || c.has.news == nil || c.later != nil || len(c.out1) > 0 {
+	if c.broken != nil || !c.registered || c.has.news == nil || c.later != nil || len(c.out1) > 0 {
 		return false
 	}
 	c.left = false
