@@ -42,7 +42,9 @@ func (s *session) follow(ctx context.Context) []ircd.Event {
 	anew := now.rooms != old.rooms
 	if s.plan = now; anew {
 		s.rooms = roomView{}
-		s.member.rooms.current(s.member) // leaves the list of the old one
+		// Leaves the list of the old one; behind what follows, or a room would be the same one or a
+		// new one as the list happens to be read.
+		defer s.member.rooms.current(s.member)
 	}
 	s.nextLook = time.Time{} // whether feeds are shared may have changed
 	var events []ircd.Event
