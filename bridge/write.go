@@ -195,9 +195,11 @@ func (d *delivery) disputed(ctx context.Context, refusal error) (collection.Row,
 	ctx, cancel := afterwards(ctx)
 	defer cancel()
 	may, rightsErr := d.member.rights.Now(ctx, d.feed.Group.Collection)
+	seesAll := rightsErr == nil && may.ReadsAll()
 	switch {
-	case rightsErr == nil && (may.MayNotCreate() || err == nil && may.ReadsAll()):
+	case rightsErr == nil && may.MayNotCreate(), err == nil && seesAll && !d.doubtful:
 		return collection.Row{}, refusal // certain: nothing can be stored, or nothing is hidden
+	case err == nil && seesAll: // an earlier attempt may come through yet
 	case err == nil || collection.IsForbidden(err):
 		return collection.Row{}, errors.Join(collection.ErrHidden, refusal)
 	}
