@@ -330,3 +330,43 @@ func TestManyRoomsMeanwhile(t *testing.T) {
 		}
 	})
 }
+
+// Which of 300 rooms have news is asked by one question, and to be in 1000 costs a few for each hundred.
+func TestHundredsOfRooms(t *testing.T) {
+	ircdtest.Bubble(t, func(t *testing.T) {
+		c, ids := manyRooms(t, 300, nil)
+		for i, id := range ids {
+			c.says(id, fmt.Sprint(i))
+		}
+		s := c.returns("")
+		defer closeSession(t, s)
+		s.AutoJoin()
+		synctest.Wait()
+		asked := c.asked(func() {
+			list, err := s.Targets(t.Context(), time.Now().Add(-time.Hour), time.Now().Add(time.Minute), 500)
+			if err != nil || len(list) != len(ids) || list[0].Name != "#room-0" || list[299].Name != "#room-299" {
+				t.Errorf("%d targets, %v", len(list), err)
+			}
+		})
+		if n := asked["SEARCH /items/messages"]; n > 2 { // what its dates are like, and the rooms
+			t.Errorf("TARGETS asks %v", asked)
+		}
+	})
+	ircdtest.Bubble(t, func(t *testing.T) {
+		c, ids := manyRooms(t, 1000, nil)
+		for i := range 2 * len(ids) {
+			c.says(ids[i%len(ids)], "hello")
+		}
+		var s fullSession
+		asked := c.asked(func() {
+			s = c.returns("")
+			if texts := c.enters(s, ircd.JoinOptions{Backlog: true}); len(texts) != len(ids) || len(texts["#room-999"]) != 2 {
+				t.Errorf("in %d rooms, of the last one %q", len(texts), texts["#room-999"])
+			}
+		})
+		defer closeSession(t, s)
+		if n := asked["SEARCH /items/messages"]; n > 20 {
+			t.Errorf("to be in 1000 rooms asks %v", asked)
+		}
+	})
+}

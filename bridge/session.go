@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"context"
 	"errors"
-	"maps"
 	"net/http"
 	"slices"
 	"strings"
@@ -72,6 +71,7 @@ type session struct {
 // private messages are one too, under privateName.
 type joined struct {
 	*collection.Channel
+	place string // under which it is in session.joined
 	// as is the name that the client was told, of a room; empty: that of the channel.
 	as    string
 	topic string // that the client was told, of a room
@@ -157,15 +157,18 @@ func newSession(b *Backend, who people.Person, from device) *session {
 
 // setJoined puts j into joined, or takes out what is there if j is nil.
 func (s *session) setJoined(name string, j *joined) {
+	at, there := slices.BinarySearchFunc(s.inOrder, name, func(o *joined, name string) int { return strings.Compare(o.place, name) })
+	before, behind := s.inOrder[:at], s.inOrder[at:]
+	if there {
+		behind = behind[1:]
+	}
 	if j == nil {
 		delete(s.joined, name)
-	} else {
-		s.joined[name] = j
+		s.inOrder = slices.Concat(before, behind)
+		return
 	}
-	s.inOrder = make([]*joined, 0, len(s.joined))
-	for _, name := range slices.Sorted(maps.Keys(s.joined)) {
-		s.inOrder = append(s.inOrder, s.joined[name])
-	}
+	j.place, s.joined[name] = name, j
+	s.inOrder = slices.Concat(before, []*joined{j}, behind)
 }
 
 // anyJoined reports whether something holds of any channel, or of the private messages.
