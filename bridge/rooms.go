@@ -94,6 +94,9 @@ func (s *session) followRooms(ctx context.Context) []ircd.Event {
 	if now != nil && now != old {
 		s.rooms.seen = now
 		ids, invited := now.Since(old), 0
+		if old == nil {
+			ids = slices.Concat(s.unlisted(now), ids)
+		}
 		for _, id := range ids {
 			news := s.followRoom(id, old, now)
 			if _, isInvitation := news.(*ircd.Invitation); isInvitation {

@@ -59,3 +59,19 @@ func TestChannelTakesTheNameOfARoom(t *testing.T) {
 		}
 	})
 }
+
+// A room that ends before the client of a new connection has been told of anything ends for it too.
+func TestRoomEndsBeforeTheFirstNews(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c := roomChat(t, nil)
+		one, two := c.room("One"), c.room("Two")
+		c.room("Three")
+		kevin := c.visit("kevin")
+		kevin.into("#one")
+		kevin.into("#two")
+		kevin.into("#three")
+		c.fake.Remove("rooms", one)
+		c.fake.Update("rooms", two, map[string]any{"archived": true})
+		same(t, kevin.later(time.Second), "&{Channel:#one Reason:This room was deleted Closed:true}", "&{Channel:#two Reason:This room was archived Closed:true}")
+	})
+}

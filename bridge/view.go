@@ -6,6 +6,7 @@ import (
 
 	"directus-ircd/bridge/collection"
 	"directus-ircd/bridge/feed"
+	"directus-ircd/bridge/rooms"
 	"directus-ircd/ircd"
 	"directus-ircd/ircd/wire"
 )
@@ -293,4 +294,14 @@ func waitsForItself(j *joined, names map[*joined]string, has map[string]*joined)
 		}
 	}
 	return false
+}
+
+// unlisted are the rooms that the client is in, by key, which are gone since it joined them.
+func (s *session) unlisted(now *rooms.Listing) (ids []string) {
+	for _, j := range s.inOrder {
+		if j.Room != "" && now.Rooms[j.Room] == nil {
+			ids = append(ids, j.Room)
+		}
+	}
+	return ids
 }
