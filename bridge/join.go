@@ -48,7 +48,7 @@ func (s *session) Channels(ctx context.Context) (iter.Seq[ircd.ChannelInfo], err
 			if c == nil {
 				continue
 			}
-			info := ircd.ChannelInfo{Name: s.nameOf(c), Topic: room.Topic}
+			info := ircd.ChannelInfo{Name: s.nameOf(c), Key: c.Key(), Topic: room.Topic}
 			if created {
 				info.Created = room.Created()
 			}
@@ -118,7 +118,7 @@ func (s *session) enter(ctx context.Context, c *collection.Channel, g *collectio
 	if !ready {
 		j.view.promise()
 	}
-	answer := &ircd.Channel{Name: j.Name(), Topic: s.topicText(ctx, c)}
+	answer := &ircd.Channel{Name: j.Name(), Key: j.Key(), Topic: s.topicText(ctx, c)}
 	j.topic = answer.Topic
 	s.member.watchTopics(c, s.backend.plan.Load().channels)
 	var list []found

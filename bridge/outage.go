@@ -265,7 +265,7 @@ func (s *session) comeBack(ctx context.Context, j *joined, opts ircd.JoinOptions
 	if j.Room != "" {
 		j.as = j.Channel.Name() // the client is told it by the JOIN
 	}
-	answer := &ircd.Channel{Name: j.Name(), Topic: s.topicText(ctx, j.Channel)}
+	answer := &ircd.Channel{Name: j.Name(), Key: j.Key(), Topic: s.topicText(ctx, j.Channel)}
 	j.topic = answer.Topic
 	var list []found
 	var err error

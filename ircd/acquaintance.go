@@ -39,23 +39,69 @@ func (c *conn) sees(id string) bool {
 	return id == c.user.ID || len(c.sharedChannels(id)) > 0
 }
 
-// sawIn reports whether the client is in one of some channels, given by folded names, in
-// which another user was at the time of an event.
+// sawIn reports whether the client is in one of some channels, given by keys, in which another
+// user was at the time of an event.
 func (c *conn) sawIn(channels map[string]struct{}) bool {
 	for key := range channels {
-		if c.channels[key] != nil {
+		if c.channelOf(key) != nil {
 			return true
 		}
 	}
 	return false
 }
 
-// sharedChannels returns the channels that both the client and a user are in.
+// sharedChannels returns the names of the channels that both the client and a user are in, sorted.
 func (c *conn) sharedChannels(id string) []string {
 	if len(c.channels) == 0 {
 		return nil
 	}
-	return c.srv.roster.Sharing(id, c.joinedNames())
+	keys := make([]string, 0, len(c.channels))
+	for _, name := range slices.Sorted(maps.Keys(c.channels)) {
+		keys = append(keys, c.channels[name].key)
+	}
+	names := c.srv.roster.Sharing(id, keys)
+	for i, key := range names {
+		names[i] = c.channelOf(key).name
+	}
+	return names
+}
+
+// channelOf finds a channel that the client is in by its key in the roster.
+func (c *conn) channelOf(key string) *joinedChannel {
+	if ch := c.keyed[key]; ch != nil {
+		return ch
+	}
+	if ch := c.channels[key]; ch != nil && ch.key == key {
+		return ch
+	}
+	return nil
+}
+
+// addChannel notes a channel that the client is in from now on.
+func (c *conn) addChannel(ch *joinedChannel) {
+	name := wire.Fold(ch.name)
+	c.channels[name] = ch
+	if ch.key == name {
+		return
+	}
+	if c.keyed == nil {
+		c.keyed = make(map[string]*joinedChannel)
+	}
+	c.keyed[ch.key] = ch
+}
+
+// removeChannel forgets a channel that the client has left.
+func (c *conn) removeChannel(ch *joinedChannel) {
+	delete(c.channels, wire.Fold(ch.name))
+	delete(c.keyed, ch.key)
+}
+
+// keyOf is the key of a channel in the roster.
+func keyOf(key, name string) string {
+	if key != "" {
+		return key
+	}
+	return wire.Fold(name)
 }
 
 // lookup finds a user by nick, as far as the client may know them. here reports whether
@@ -86,8 +132,8 @@ func (c *conn) lookup(ctx context.Context, nick string) (u *presence.Person, her
 // joinedNames returns the names of the client's channels, sorted.
 func (c *conn) joinedNames() []string {
 	names := make([]string, 0, len(c.channels))
-	for _, key := range slices.Sorted(maps.Keys(c.channels)) {
-		names = append(names, c.channels[key].name)
+	for _, name := range slices.Sorted(maps.Keys(c.channels)) {
+		names = append(names, c.channels[name].name)
 	}
 	return names
 }
@@ -96,8 +142,8 @@ func (c *conn) joinedNames() []string {
 // user, sorted by nick.
 func (c *conn) visible() []presence.Person {
 	seen := make(map[string]presence.Person)
-	for _, name := range c.joinedNames() {
-		for _, p := range c.srv.roster.Members(name) {
+	for _, ch := range c.channels {
+		for _, p := range c.srv.roster.Members(ch.key) {
 			seen[wire.Fold(p.Nick)] = p
 		}
 	}

@@ -239,6 +239,10 @@ type JoinOptions struct {
 type Channel struct {
 	// Name is the canonical name, as written in every line about the channel.
 	Name string
+	// Key tells the channel from all others, whatever their names become: who is in it is known
+	// by it. It is the folded name of a channel that keeps that, as an empty one is; otherwise it
+	// is no channel name.
+	Key string
 	// Topic may be empty.
 	Topic string
 	// At is the time of the join by the backend's clock: later than all past messages and
@@ -256,6 +260,7 @@ type Channel struct {
 // ChannelInfo is one row of LIST. The times are zero if they are not known.
 type ChannelInfo struct {
 	Name    string
+	Key     string // as in Channel
 	Topic   string
 	Created time.Time // when the channel was made
 	TopicAt time.Time // when the topic was set

@@ -89,12 +89,13 @@ func (c *conn) join(ctx context.Context, name string, next []string) (*Channel, 
 	if err != nil {
 		return nil, refused(err, irc.ERR_NOSUCHCHANNEL, name)
 	}
-	c.channels[wire.Fold(ch.Name)] = &joinedChannel{name: ch.Name, topic: ch.Topic, since: time.Now()}
+	joined := &joinedChannel{name: ch.Name, key: keyOf(ch.Key, ch.Name), topic: ch.Topic, since: time.Now()}
+	c.addChannel(joined)
 	show := c.nameOf
 	if c.caps.has(capNoImplicitNames) {
 		show = nil
 	}
-	names := c.srv.roster.Join(c.member, ch.Name, show)
+	names := c.srv.roster.Join(c.member, joined.key, show)
 	c.showJoin(ch.Name, ch.At)
 	c.monitor.doubtAll(false)
 	if err := c.markerOnJoin(ctx, ch.Name); err != nil {
@@ -137,8 +138,8 @@ func (c *conn) part(ctx context.Context, name, reason string) error {
 		return errorReply(irc.ERR_NOTONCHANNEL, notJoined, name)
 	}
 	c.leaveSession(ctx, ch.name)
-	delete(c.channels, wire.Fold(name))
-	c.srv.roster.Part(c.member, ch.name, reason, false)
+	c.removeChannel(ch)
+	c.srv.roster.Part(c.member, ch.key, reason, false)
 	l := partLine(c.user, ch.name, reason)
 	c.sendBy(c.user, &l)
 	c.monitor.doubtAll(true)
@@ -159,8 +160,8 @@ func (c *conn) showRemoval(ev *Removal) {
 	if ch == nil {
 		return
 	}
-	delete(c.channels, wire.Fold(ev.Channel))
-	c.srv.roster.Part(c.member, ch.name, "", ev.Closed)
+	c.removeChannel(ch)
+	c.srv.roster.Part(c.member, ch.key, "", ev.Closed)
 	c.send(&wire.Line{Source: c.srv.service, Command: "KICK", Params: []string{ch.name, c.nick, ev.Reason}, Trailing: true})
 	c.monitor.doubtAll(true)
 }
@@ -217,7 +218,7 @@ func (c *conn) cmdNames(ctx context.Context, m *irc.Message) error {
 	}
 	return c.each(ctx, "NAMES", names, func(name string) error {
 		if ch := c.channels[wire.Fold(name)]; ch != nil {
-			c.sendNames(ch.name, c.srv.roster.Names(ch.name, c.nameOf))
+			c.sendNames(ch.name, c.srv.roster.Names(ch.key, c.nameOf))
 		} else {
 			c.reply(irc.RPL_ENDOFNAMES, name, "End of /NAMES list")
 		}
@@ -248,7 +249,7 @@ func (c *conn) cmdKick(ctx context.Context, m *irc.Message) error {
 		return err
 	}
 	p, ok := c.srv.roster.ByNick(m.Param(1))
-	if !ok || !c.srv.roster.IsIn(p.ID, ch.name) {
+	if !ok || !c.srv.roster.IsIn(p.ID, ch.key) {
 		return errorReply(irc.ERR_USERNOTINCHANNEL, "is not in the channel", m.Param(1), ch.name)
 	}
 	return errorReply(irc.ERR_CHANOPRIVSNEEDED, "There are no operators here: access is managed with the accounts", ch.name)
@@ -272,7 +273,7 @@ func (c *conn) cmdInvite(ctx context.Context, m *irc.Message) error {
 	case p == nil:
 		return errorReply(irc.ERR_NOSUCHNICK, "No such nick", nick)
 	}
-	if c.srv.roster.IsIn(p.ID, ch.name) {
+	if c.srv.roster.IsIn(p.ID, ch.key) {
 		return errorReply(irc.ERR_USERONCHANNEL, "is in the channel already", p.Nick, ch.name)
 	}
 	member := false
@@ -281,7 +282,7 @@ func (c *conn) cmdInvite(ctx context.Context, m *irc.Message) error {
 			return refused(err, irc.ERR_CHANOPRIVSNEEDED, ch.name)
 		}
 	}
-	ev := &presence.Event{Kind: presence.Invited, User: c.user, Channel: ch.name, Guest: p.User}
+	ev := &presence.Event{Kind: presence.Invited, User: c.user, Channel: ch.key, Name: ch.name, Guest: p.User}
 	if told := here && c.srv.roster.Invite(c.member, p.ID, ev); !told && !member {
 		return errorReply(irc.ERR_NOSUCHNICK, "is not connected and was not invited", p.Nick)
 	}
@@ -304,7 +305,7 @@ func (c *conn) cmdList(ctx context.Context, m *irc.Message) error {
 	c.reply(irc.RPL_LISTSTART, "Channel", "Users  Name")
 	for ch := range list {
 		// Some clients hide channels with 0 users, so every channel has at least 1.
-		if n := max(c.srv.roster.Count(ch.Name), 1); wanted.has(&ch, n) {
+		if n := max(c.srv.roster.Count(keyOf(ch.Key, ch.Name)), 1); wanted.has(&ch, n) {
 			c.reply(irc.RPL_LIST, ch.Name, strconv.Itoa(n), ch.Topic)
 		}
 		if len(c.out1) <= writeChunk {

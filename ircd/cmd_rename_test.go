@@ -11,6 +11,7 @@ import (
 // RenameChannel implements RoomKeeper.
 func (s *fakeSession) RenameChannel(_ context.Context, channel, name string) error {
 	s.chat.mu.Lock()
+	s.chat.keys[name] = s.chat.keys[channel]
 	for other := range s.chat.sessions {
 		other.joined[name] = other.joined[channel]
 		delete(other.joined, channel)
@@ -57,6 +58,7 @@ func TestRenaming(t *testing.T) {
 	ircdtest.Bubble(t, func(t *testing.T) {
 		chat := newFakeChat()
 		chat.features = Features{Rooms: true, Topics: true}
+		chat.keys = map[string]string{"#dev": "room 1"}
 		s := newTestServer(t, chat, nil)
 		alice, bob := s.user("alice", "draft/channel-rename"), s.user("bob")
 		for _, c := range []*ircdtest.Client{alice, bob} {
@@ -108,5 +110,35 @@ func TestRenaming(t *testing.T) {
 		}
 		chat.pushTo("bob", &Invitation{Channel: "#tea"})
 		bob.Expect(":directus!service@irc.test INVITE bob #tea")
+	})
+}
+
+// A name may pass from one room to another, and some are told of that later than others. Nobody
+// sees the people of one room in the other meanwhile.
+func TestNamePassesToAnotherRoom(t *testing.T) {
+	ircdtest.Bubble(t, func(t *testing.T) {
+		chat := newFakeChat()
+		chat.topics["#a"], chat.topics["#b"] = "", ""
+		chat.features = Features{Rooms: true}
+		chat.keys = map[string]string{"#a": "room 1", "#b": "room 2"}
+		s := newTestServer(t, chat, nil)
+		alice, bob := s.user("alice"), s.user("bob")
+		alice.Send("JOIN #a")
+		alice.Expect("* 366 *")
+		bob.Send("JOIN #b")
+		bob.Expect("* 366 *")
+		synctest.Wait()
+		alice.Sync()
+		// The room #a is #c now and the room #b is #a; bob is told first.
+		chat.pushTo("bob", &Renaming{Old: "#b", New: "#a"})
+		bob.Expect("* 353 bob = #a :bob")
+		alice.Send("NAMES #a")
+		alice.Expect("* 353 alice = #a :alice")
+		bob.Send("AWAY :gone", "@+typing=active TAGMSG #a", "PART #a", "JOIN #b")
+		bob.Expect("* 366 bob #b *")
+		synctest.Wait()
+		alice.Refute("*bob*")
+		chat.pushTo("alice", &Renaming{Old: "#a", New: "#c"})
+		alice.Expect("* 353 alice = #c :alice")
 	})
 }

@@ -77,7 +77,7 @@ func (c *conn) typing(ctx context.Context, target, state string) error {
 	if err != nil || !c.mayType(target) {
 		return err
 	}
-	c.srv.roster.Typing(c.member, ch.name, c.typingEvent(ch.name, state))
+	c.srv.roster.Typing(c.member, c.typingEvent(ch.key, state))
 	c.echoTyping(ch.name, state)
 	return nil
 }
@@ -94,8 +94,8 @@ func (c *conn) typingPrivate(ctx context.Context, nick, state string) {
 	}
 }
 
-func (c *conn) typingEvent(channel, state string) *presence.Event {
-	return &presence.Event{Kind: presence.Typing, User: c.user, Channel: channel, Text: state}
+func (c *conn) typingEvent(key, state string) *presence.Event {
+	return &presence.Event{Kind: presence.Typing, User: c.user, Channel: key, Text: state}
 }
 
 func (c *conn) echoTyping(target, state string) {

@@ -88,23 +88,17 @@ func (c *conn) cmdRename(ctx context.Context, m *irc.Message) error {
 }
 
 // showRenaming gives a channel that the client is in another name. A client that knows no RENAME
-// is sent a PART and a JOIN. The others in the channel do so too, each at its own time: see
-// Roster.Move.
+// is sent a PART and a JOIN. The others in the channel are told too, each at its own time.
 func (c *conn) showRenaming(ev *Renaming) {
 	ch := c.channels[wire.Fold(ev.Old)]
 	if ch == nil {
 		return
 	}
-	delete(c.channels, wire.Fold(ev.Old))
 	knows := c.caps.has(capChannelRename)
-	show := c.nameOf
-	if knows || c.caps.has(capNoImplicitNames) {
-		show = nil
-	}
 	old := ch.name
-	ch.name, ch.was = ev.New, wire.Fold(old)
-	c.channels[wire.Fold(ev.New)] = ch
-	names := c.srv.roster.Move(c.member, old, ev.New, show)
+	c.removeChannel(ch)
+	ch.name = ev.New
+	c.addChannel(ch)
 	reason := "The room is called " + ev.New + " now"
 	switch {
 	case knows:
@@ -119,8 +113,8 @@ func (c *conn) showRenaming(ev *Renaming) {
 	if ch.topic != "" {
 		c.reply(irc.RPL_TOPIC, ev.New, ch.topic)
 	}
-	if show != nil {
-		c.sendNames(ev.New, names)
+	if !c.caps.has(capNoImplicitNames) {
+		c.sendNames(ev.New, c.srv.roster.Names(ch.key, c.nameOf))
 	}
 }
 

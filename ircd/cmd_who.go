@@ -82,7 +82,7 @@ func (q *whoQuery) restricted() bool { return strings.ContainsAny(q.flags, "nuhs
 func (c *conn) whoChannels(ctx context.Context, q whoQuery) error {
 	return c.each(ctx, "WHO", wire.Targets(q.mask), func(name string) error {
 		if ch := c.channels[wire.Fold(name)]; ch != nil {
-			for _, p := range c.srv.roster.Members(ch.name) {
+			for _, p := range c.srv.roster.Members(ch.key) {
 				c.whoReply(q, ch.name, &p, true)
 			}
 		}

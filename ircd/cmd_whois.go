@@ -186,8 +186,8 @@ func (c *conn) knownDepartures(ctx context.Context, nick string) []*presence.Dep
 // metIn reports whether the client saw a user leave a channel that it is still in, or whether
 // it is the client's own user.
 func (c *conn) metIn(d *presence.Departed) bool {
-	for key, ch := range c.channels {
-		if _, ok := d.Channels[key]; ok && !ch.since.After(d.At) {
+	for _, ch := range c.channels {
+		if _, ok := d.Channels[ch.key]; ok && !ch.since.After(d.At) {
 			return true
 		}
 	}

@@ -74,15 +74,16 @@ type conn struct {
 	caps       capSet
 	logins     bool // whether the client knows that it can log in
 	reg        registration
-	registered bool             // 001 has been sent
-	session    Session          // nil before the login
-	has        abilities        // of session
-	user       User             // the session's, once there is one
-	nick       string           // as the client is addressed: "*", the asked one, then user.Nick
-	asked      string           // the nick asked for: an alias for the client's early commands
-	member     *presence.Member // nil before 001
-	channels   map[string]*joinedChannel
-	bot        bool // mode B
+	registered bool                      // 001 has been sent
+	session    Session                   // nil before the login
+	has        abilities                 // of session
+	user       User                      // the session's, once there is one
+	nick       string                    // as the client is addressed: "*", the asked one, then user.Nick
+	asked      string                    // the nick asked for: an alias for the client's early commands
+	member     *presence.Member          // nil before 001
+	channels   map[string]*joinedChannel // by folded name
+	keyed      map[string]*joinedChannel // those that have another key, by that
+	bot        bool                      // mode B
 	monitor    monitor
 	typed      map[string]time.Time // when typing may be passed on again, by folded target; at most maxTyping
 	batches    uint64               // how many batches were opened
@@ -92,9 +93,8 @@ type conn struct {
 	toldUTF8   bool       // the client was told that it sends invalid UTF-8
 	toldLost   bool       // the client was told that a NOTICE is lost; see loseNotice
 
-	lineAt time.Time // inbound.at of the line that is handled
-	// leaving is readable when the client has to leave; nil before Drain.
-	leaving <-chan time.Time
+	lineAt  time.Time        // inbound.at of the line that is handled
+	leaving <-chan time.Time // readable when the client has to leave; nil before Drain
 
 	response *response // to the current labelled request; nil if there is none
 	asides   int       // while not 0, what is sent is not part of the response
@@ -109,7 +109,7 @@ type conn struct {
 // joinedChannel is a channel that the client is in.
 type joinedChannel struct {
 	name    string // canonical
-	was     string // the folded name that it had before; empty: none
+	key     string // see Channel.Key; without one, the folded name
 	since   time.Time
 	topic   string
 	topicBy User      // who set it; zero: not known

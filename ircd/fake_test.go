@@ -46,8 +46,9 @@ type fakeChat struct {
 	targets  func(s *fakeSession, from, to time.Time, limit int) ([]HistoryTarget, error)
 
 	mu       sync.Mutex
-	accounts map[string]User // by "account:secret"
-	offline  map[string]User // further users, by folded nick
+	keys     map[string]string // of channels that have a Key, by folded name
+	accounts map[string]User   // by "account:secret"
+	offline  map[string]User   // further users, by folded nick
 	topics   map[string]string
 	backlog  map[string][]*Message
 	markers  map[string]time.Time // by folded target
@@ -237,7 +238,7 @@ func (s *fakeSession) Join(ctx context.Context, channel string, opts JoinOptions
 		return nil, &Error{Numeric: "403", Params: []string{channel}, Text: "no such channel"}
 	}
 	s.joined[name] = true
-	ch := &Channel{Name: name, Topic: topic, At: s.chat.joinedAt}
+	ch := &Channel{Name: name, Key: s.chat.keys[name], Topic: topic, At: s.chat.joinedAt}
 	if opts.Backlog && !opts.Bot {
 		ch.Backlog, ch.Notice, ch.More = s.chat.backlog[name], s.chat.notice, s.chat.more
 	}

@@ -22,6 +22,8 @@ type form struct {
 	blind bool
 	// plain clients have message-tags and can read none that refer to a message.
 	plain bool
+	// channel is the name by which the client knows the channel of a presence event.
+	channel string
 }
 
 // formCaps are the capabilities that change the lines of a message.

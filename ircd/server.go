@@ -244,9 +244,10 @@ var errNoTLS = errors.New("this port takes TLS only: switch TLS on in your clien
 // Limits returns those that hold for new connections.
 func (s *Server) Limits() Limits { return s.settings.Load().Limits }
 
-// Members returns the nicks of those in a channel, sorted. It may be called from any goroutine.
-func (s *Server) Members(channel string) []string {
-	return s.roster.Names(channel, func(u User) string { return u.Nick })
+// Members returns the nicks of those in the channel with a Key, sorted. It may be called from any
+// goroutine.
+func (s *Server) Members(key string) []string {
+	return s.roster.Names(key, func(u User) string { return u.Nick })
 }
 
 // Stats returns the current figures.

@@ -35,16 +35,16 @@ func (c *conn) showSomePresence() {
 }
 
 func (c *conn) showPresenceEvent(ev *presence.Event) {
-	inChannel := c.channels[wire.Fold(ev.Channel)] != nil
+	ch := c.channelOf(ev.Channel)
 	switch ev.Kind {
 	case presence.Joined, presence.Parted:
-		if inChannel && !c.hasKept(ev) {
-			c.showOf(ev)
+		if ch != nil {
+			c.showOf(ev, ch.name)
 		}
 		c.monitor.doubt(ev.User.Nick)
 	case presence.Quit:
 		if c.sawIn(ev.In) {
-			c.showOf(ev)
+			c.showOf(ev, "")
 		}
 	case presence.Online, presence.Offline:
 		c.monitor.doubt(ev.User.Nick)
@@ -54,44 +54,40 @@ func (c *conn) showPresenceEvent(ev *presence.Event) {
 			c.user = ev.User
 		}
 		if own || c.sawIn(ev.In) || ev.Watched && c.monitors(ev.User) {
-			c.showOf(ev)
+			c.showOf(ev, "")
 		}
 	case presence.Invited:
-		c.showInvitation(ev, inChannel)
+		c.showInvitation(ev, ch)
 	case presence.Typing:
 		if ev.Channel == "" {
 			if c.acquaintance(ev.User.ID) == Known {
 				c.showTyping(ev.User, c.nick, ev.Text)
 			}
-		} else if inChannel {
-			c.showOf(ev)
+		} else if ch != nil {
+			c.showOf(ev, ch.name)
 		}
 	}
 }
 
-// hasKept reports that somebody comes into a channel by its new name only whom the client has kept
-// there when it was sent the RENAME.
-func (c *conn) hasKept(ev *presence.Event) bool {
-	return ev.From != "" && c.caps.has(capChannelRename) && c.channels[wire.Fold(ev.Channel)].was == ev.From
-}
-
 // showInvitation shows an invitation to the guest, and to others in the channel if they may
 // know the guest. A guest who may not know the inviting user is invited by the service.
-func (c *conn) showInvitation(ev *presence.Event, inChannel bool) {
+func (c *conn) showInvitation(ev *presence.Event, in *joinedChannel) {
 	switch {
 	case ev.Guest.ID == c.user.ID && c.acquaintance(ev.User.ID) == Known:
-		c.showOf(ev)
+		c.showOf(ev, ev.Name)
 	case ev.Guest.ID == c.user.ID:
-		c.send(&wire.Line{Source: c.srv.service, Command: "INVITE", Params: []string{c.nick, ev.Channel}})
-	case inChannel && c.caps.has(capInviteNotify) && c.acquaintance(ev.Guest.ID) == Known:
-		c.showOf(ev)
+		c.send(&wire.Line{Source: c.srv.service, Command: "INVITE", Params: []string{c.nick, ev.Name}})
+	case in != nil && c.caps.has(capInviteNotify) && c.acquaintance(ev.Guest.ID) == Known:
+		c.showOf(ev, in.name)
 	}
 }
 
-// showOf shows a presence event. Its lines are rendered once for all clients of one form, and
-// so carry the time at which the first of them is shown it.
-func (c *conn) showOf(ev *presence.Event) {
+// showOf shows a presence event, of a channel under the name by which the client knows it. Its
+// lines are rendered once for all clients of one form, and so carry the time at which the first
+// of them is shown it.
+func (c *conn) showOf(ev *presence.Event, channel string) {
 	f := c.form(false)
+	f.channel = channel
 	f.caps = c.caps & presenceCaps
 	f = c.by(ev.User, f)
 	c.sendAll(batch{}, c.srv.presence.get(ev, f, func() *rendering { return newRendering(renderPresence(ev, f, c.srv.now())) }))
@@ -105,12 +101,12 @@ func renderPresence(ev *presence.Event, f form, now time.Time) []wire.Line {
 	var lines []wire.Line
 	switch ev.Kind {
 	case presence.Joined:
-		lines = append(lines, joinLine(ev.User, ev.Channel, f.caps))
+		lines = append(lines, joinLine(ev.User, f.channel, f.caps))
 		if ev.Away != "" && f.caps.has(capAwayNotify) { // users are present unless said otherwise
 			lines = append(lines, awayLine(ev.User, ev.Away))
 		}
 	case presence.Parted:
-		lines = append(lines, partLine(ev.User, ev.Channel, ev.Text))
+		lines = append(lines, partLine(ev.User, f.channel, ev.Text))
 	case presence.Quit:
 		lines = append(lines, wire.Line{Source: prefixOf(ev.User), Command: "QUIT", Params: []string{ev.Text}, Trailing: true})
 	case presence.AwayChanged:
@@ -122,10 +118,10 @@ func renderPresence(ev *presence.Event, f form, now time.Time) []wire.Line {
 			lines = append(lines, wire.Line{Source: prefixOf(ev.User), Command: "SETNAME", Params: []string{ev.User.Realname}, Trailing: true})
 		}
 	case presence.Invited:
-		lines = append(lines, wire.Line{Source: prefixOf(ev.User), Command: "INVITE", Params: []string{ev.Guest.Nick, ev.Channel}})
+		lines = append(lines, wire.Line{Source: prefixOf(ev.User), Command: "INVITE", Params: []string{ev.Guest.Nick, f.channel}})
 	case presence.Typing:
 		if f.caps.has(capMessageTags) {
-			lines = append(lines, typingLine(ev.User, ev.Channel, ev.Text))
+			lines = append(lines, typingLine(ev.User, f.channel, ev.Text))
 		}
 	}
 	for i := range lines {

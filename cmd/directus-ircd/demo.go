@@ -8,7 +8,7 @@ import (
 
 	"golang.org/x/term"
 
-	"directus-ircd/bridge/rooms"
+	"directus-ircd/bridge/collection"
 	"directus-ircd/cmd/directus-ircd/config"
 	"directus-ircd/cmd/directus-ircd/demo"
 )
@@ -37,7 +37,7 @@ func (c *demoCmd) Run(ctx context.Context, env *environment) error {
 		Listen: c.Listen, Web: c.Web, DirectusPort: c.DirectusPort, Data: c.Data, Reset: c.Reset, Yes: c.Yes, Out: env.Stdout, Log: log,
 		Serve: func(ctx context.Context, cfg *config.Config, ready func([]net.Addr, func(string) []string)) error {
 			return serve(ctx, cfg, serveOptions{Log: log, Ready: func(addrs []net.Addr, members func(channel string) []string) {
-				ready(addrs, func(room string) []string { return members(rooms.Slug(room)) })
+				ready(addrs, func(room string) []string { return members(collection.RoomKey(room)) })
 			}})
 		},
 	}

@@ -56,8 +56,8 @@ type serveOptions struct {
 	Switch *logSwitch
 	// Ready is called once, from serve's goroutine, when all listeners are
 	// open, with the addresses of the IRC listeners in the configured order, and
-	// with a function that tells, on any goroutine, the nicks in a channel.
-	Ready func(addrs []net.Addr, members func(channel string) []string)
+	// with Server.Members.
+	Ready func(addrs []net.Addr, members func(key string) []string)
 	// Reload asks for the configuration file to be read again.
 	Reload <-chan os.Signal
 	// NetDial opens connections to Directus; nil: by the network.

@@ -1,23 +1,19 @@
 package presence
 
-import (
-	"slices"
-
-	"directus-ircd/ircd/wire"
-)
+import "slices"
 
 // track identifies a sequence of events in which a later one obsoletes earlier
 // ones.
 type track struct {
 	userID  string
 	kind    Kind   // joined stands for parted as well, online for offline
-	channel string // folded; joined only
+	channel string // joined only
 }
 
 func trackOf(ev *Event) track {
 	switch ev.Kind {
 	case Joined, Parted:
-		return track{ev.User.ID, Joined, wire.Fold(ev.Channel)}
+		return track{ev.User.ID, Joined, ev.Channel}
 	case Online, Offline:
 		return track{ev.User.ID, Online, ""}
 	default:

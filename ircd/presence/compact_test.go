@@ -49,7 +49,6 @@ func TestCompact(t *testing.T) {
 		{"a+#x", "a+#x"},
 		{"a+#x a-#x", ""},
 		{"a-#x a+#x", "a-#x a+#x"},
-		{"a-#x a+#x a-#X a+#X a-#x", "a-#x a-#x"},
 		{"a+#x a-#x a+#x", "a+#x"},
 		{"a-#x a+#x a-#x a+#x", "a-#x a+#x"},
 		{"a+#x a+#y a-#x", "a+#y"},

@@ -26,13 +26,13 @@ const (
 type Event struct {
 	Kind    Kind
 	User    User
-	Channel string // of Joined, Parted, Invited and Typing; empty for private typing
+	Channel string // of Joined, Parted, Invited and Typing: the key; empty for private typing
+	Name    string // of Invited: the channel's, as the inviting user knows it
 	Text    string // of Parted and Quit: the reason; of Typing: the state
-	From    string // of Joined: the folded name that the channel had until now, see Roster.Move
 	Away    string // of Joined and AwayChanged: the away message, empty if present
 	Guest   User   // of Invited: who is invited
 	Watched bool   // of AwayChanged and Renamed: told because the nick is monitored
-	// In holds the folded names of the channels that the user was in at the time of
+	// In holds the keys of the channels that the user was in at the time of
 	// AwayChanged, Renamed and Quit: a client that has left all of them meanwhile is
 	// not to see the event.
 	In map[string]struct{}

@@ -21,7 +21,7 @@ const (
 type Departed struct {
 	User
 	At       time.Time
-	Channels map[string]struct{} // folded names of the channels they were in
+	Channels map[string]struct{} // keys of the channels they were in
 }
 
 // remember records that a user has quit who was in the given channels. The caller holds

@@ -31,10 +31,10 @@ func (p *user) person() (Person, bool) {
 }
 
 // Members returns the users in a channel, sorted by nick.
-func (r *Roster) Members(channel string) []Person {
+func (r *Roster) Members(key string) []Person {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	list := r.sorted(wire.Fold(channel))
+	list := r.sorted(key)
 	people := make([]Person, len(list))
 	for i, p := range list {
 		people[i], _ = p.person()
@@ -44,10 +44,10 @@ func (r *Roster) Members(channel string) []Person {
 
 // Names returns show of each user in a channel, sorted by nick. It allocates no more than
 // that: after a restart all clients ask for it at once.
-func (r *Roster) Names(channel string, show func(User) string) []string {
+func (r *Roster) Names(key string, show func(User) string) []string {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	return r.namesIn(wire.Fold(channel), show)
+	return r.namesIn(key, show)
 }
 
 // namesIn is names under the lock.
@@ -61,10 +61,10 @@ func (r *Roster) namesIn(key string, show func(User) string) []string {
 }
 
 // Count returns how many users are in a channel.
-func (r *Roster) Count(channel string) int {
+func (r *Roster) Count(key string) int {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	return len(r.channels[wire.Fold(channel)])
+	return len(r.channels[key])
 }
 
 // ByNick returns a connected user.
@@ -82,15 +82,15 @@ func (r *Roster) ByID(id string) (Person, bool) {
 }
 
 // IsIn reports whether a user is in a channel.
-func (r *Roster) IsIn(id, channel string) bool {
+func (r *Roster) IsIn(id, key string) bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	p := r.users[id]
-	return p != nil && r.channels[wire.Fold(channel)][p] != nil
+	return p != nil && r.channels[key][p] != nil
 }
 
 // Sharing returns which of some channels a user is in.
-func (r *Roster) Sharing(id string, channels []string) []string {
+func (r *Roster) Sharing(id string, keys []string) []string {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	p := r.users[id]
@@ -98,9 +98,9 @@ func (r *Roster) Sharing(id string, channels []string) []string {
 		return nil
 	}
 	var shared []string
-	for _, name := range channels {
-		if r.channels[wire.Fold(name)][p] != nil {
-			shared = append(shared, name)
+	for _, key := range keys {
+		if r.channels[key][p] != nil {
+			shared = append(shared, key)
 		}
 	}
 	return shared

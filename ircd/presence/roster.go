@@ -42,11 +42,15 @@ type User struct {
 // Roster is the set of connected users and the channels they are in. Events for others
 // are put into the inboxes of their connections under the roster's lock, so that
 // everybody sees them in the same order.
+//
+// It knows channels by keys, which its callers choose and which stay the same when a channel
+// gets another name: until every connection has been told of that, they know it by
+// different names.
 type Roster struct {
 	mu       sync.Mutex                   // guards everything below; Inbox.mu may be taken under it, nothing else
 	users    map[string]*user             // by User.ID
 	nicks    map[string]*user             // by Fold(User.Nick)
-	channels map[string]map[*user]members // by Fold(name); no empty maps
+	channels map[string]map[*user]members // by key; no empty maps
 	watchers map[string]members           // by folded nick: who monitors it; no empty maps
 	past     []*Departed                  // who left, oldest first; at most maxPast
 	most     int                          // the largest len(users) so far
@@ -85,7 +89,7 @@ type Member struct {
 	// secure says that the connection is encrypted; static.
 	secure bool
 
-	channels map[string]struct{} // guarded by Roster.mu: folded names
+	channels map[string]struct{} // guarded by Roster.mu: keys
 	watching map[string]struct{} // guarded by Roster.mu: folded nicks
 	away     string              // guarded by Roster.mu
 	awaySeq  uint64              // guarded by Roster.mu: orders the AWAYs of a user
@@ -181,30 +185,10 @@ func (r *Roster) remove(p *user, channels map[string]struct{}, quiet bool) {
 
 // Join adds a connection to a channel, whose events reach the inbox from then on. It
 // returns show of each user in the channel, sorted by nick; nil if show is nil.
-func (r *Roster) Join(m *Member, channel string, show func(User) string) []string {
-	key := wire.Fold(channel)
+func (r *Roster) Join(m *Member, key string, show func(User) string) []string {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.enter(m, key, &Event{Kind: Joined, User: m.p.user, Channel: channel, Away: m.p.away})
-	if show == nil {
-		return nil
-	}
-	return r.namesIn(key, show)
-}
-
-// Move makes a connection follow a channel that has got another name, and returns what Join
-// does. Nobody is told in the channel of the old name, whose connections all follow or leave;
-// those that have followed before are told of a Joined with From, as their clients may have
-// kept the user.
-func (r *Roster) Move(m *Member, old, channel string, show func(User) string) []string {
-	from, key := wire.Fold(old), wire.Fold(channel)
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	if from != key {
-		delete(m.channels, from)
-		r.removeFrom(from, m)
-		r.enter(m, key, &Event{Kind: Joined, User: m.p.user, Channel: channel, From: from, Away: m.p.away})
-	}
+	r.enter(m, key, &Event{Kind: Joined, User: m.p.user, Channel: key, Away: m.p.away})
 	if show == nil {
 		return nil
 	}
@@ -230,13 +214,12 @@ func (r *Roster) enter(m *Member, key string, joined *Event) {
 
 // Part removes a connection from a channel. With quiet, for a channel that all connections
 // leave, nobody is told.
-func (r *Roster) Part(m *Member, channel, reason string, quiet bool) {
-	key := wire.Fold(channel)
+func (r *Roster) Part(m *Member, key, reason string, quiet bool) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	delete(m.channels, key)
 	if r.removeFrom(key, m) && !quiet {
-		r.tell(key, m.p, &Event{Kind: Parted, User: m.p.user, Channel: channel, Text: reason})
+		r.tell(key, m.p, &Event{Kind: Parted, User: m.p.user, Channel: key, Text: reason})
 	}
 }
 

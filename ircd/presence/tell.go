@@ -3,8 +3,6 @@ package presence
 import (
 	"maps"
 	"time"
-
-	"directus-ircd/ircd/wire"
 )
 
 const (
@@ -106,10 +104,10 @@ func (r *Roster) others(key string, p *user) func(yield func(*Member) bool) {
 
 // Typing tells the others in a channel that a user is typing, unless their inboxes are
 // too full for it.
-func (r *Roster) Typing(m *Member, channel string, ev *Event) {
+func (r *Roster) Typing(m *Member, ev *Event) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	for o := range r.others(wire.Fold(channel), m.p) {
+	for o := range r.others(ev.Channel, m.p) {
 		o.inbox.addIfRoom(ev, typingRoom)
 	}
 }
@@ -131,17 +129,16 @@ func (r *Roster) TypingTo(m *Member, id string, ev *Event) {
 // the connection that invites. It reports false, and tells nobody, if the user is not
 // connected or already in the channel.
 func (r *Roster) Invite(m *Member, id string, ev *Event) bool {
-	key := wire.Fold(ev.Channel)
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	p := r.users[id]
-	if p == nil || r.channels[key][p] != nil {
+	if p == nil || r.channels[ev.Channel][p] != nil {
 		return false
 	}
 	for o := range p.conns {
 		o.inbox.addIfRoom(ev, inviteRoom)
 	}
-	for _, conns := range r.channels[key] {
+	for _, conns := range r.channels[ev.Channel] {
 		for o := range conns {
 			if o != m {
 				o.inbox.addIfRoom(ev, inviteRoom)

@@ -31,8 +31,8 @@ const webPolicy = "default-src 'none'; script-src 'self'; style-src 'self'; img-
 type chatPage struct {
 	Login  user   // filled in
 	Others []user // with a button each
-	// Members are the nicks of those who are in a room on IRC. It may be nil.
-	Members func(room string) []string
+	// Members are the nicks of those who are in the room with a key on IRC. It may be nil.
+	Members func(key string) []string
 }
 
 // webHandler serves the chat page, and under /directus/ what the page needs of

@@ -176,7 +176,7 @@ class Chat {
   async #members() {
     const room = this.#rooms.get(this.#room);
     if (document.hidden || !room) return;
-    const answer = await fetch(`members?room=${encodeURIComponent(room.name)}`, { signal: AbortSignal.timeout(membersEvery) }).catch(() => null);
+    const answer = await fetch(`members?room=${encodeURIComponent(room.id)}`, { signal: AbortSignal.timeout(membersEvery) }).catch(() => null);
     const nicks = answer?.ok ? await answer.json().catch(() => null) : null;
     if (nicks && room.id === this.#room) page.members.textContent = nicks.length ? `In the room on IRC: ${nicks.join(", ")}` : "Nobody is in the room on IRC.";
   }
