@@ -115,6 +115,10 @@ func (s *session) enter(ctx context.Context, c *collection.Channel, g *collectio
 		s.drop(j)
 		return nil, errMayNotRead
 	}
+	if c.Room != "" && s.hasEnded(c) { // while its feed read for the first time
+		s.drop(j)
+		return nil, noSuchChannel(j.Name())
+	}
 	if !ready {
 		j.view.promise()
 	}

@@ -206,6 +206,9 @@ func (s *session) recall(j *joined, down bool) []ircd.Event {
 	if j.called || down || !ready || err != nil || time.Now().Before(j.nextCall) {
 		return nil
 	}
+	if j.Room != "" && !s.mayKnow(j.Channel) { // the room may be gone by now, or have another name
+		return nil
+	}
 	j.called = true
 	return []ircd.Event{&ircd.Admission{Channel: j.Name()}}
 }

@@ -275,6 +275,12 @@ func (s *session) mayKnow(c *collection.Channel) bool {
 	return now != nil && now.Rooms[c.Room] != nil
 }
 
+// hasEnded reports that a room is known not to be there any more, or not for the user.
+func (s *session) hasEnded(c *collection.Channel) bool {
+	now := s.listing()
+	return now != nil && now.Rooms[c.Room] == nil
+}
+
 // nameOf is the name by which the client knows a channel.
 func (s *session) nameOf(c *collection.Channel) string {
 	if j := s.joined[c.Key()]; j != nil {

@@ -1,6 +1,7 @@
 package bridge_test
 
 import (
+	"slices"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -73,5 +74,47 @@ func TestRoomEndsBeforeTheFirstNews(t *testing.T) {
 		c.fake.Remove("rooms", one)
 		c.fake.Update("rooms", two, map[string]any{"archived": true})
 		same(t, kevin.later(time.Second), "&{Channel:#one Reason:This room was deleted Closed:true}", "&{Channel:#two Reason:This room was archived Closed:true}")
+	})
+}
+
+// A room that ends while the client waits for its JOIN is not joined.
+func TestRoomEndsBeforeItIsJoined(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c := roomChat(t, nil)
+		one := c.room("One")
+		kevin := c.visit("kevin")
+		kevin.list()
+		c.fake.OnREST(func(r directustest.RESTRequest) (v directustest.RESTVerdict) {
+			if r.Path == "/items/messages" {
+				v.Delay = time.Second
+			}
+			return v
+		})
+		time.AfterFunc(500*time.Millisecond, func() { c.fake.Remove("rooms", one) })
+		same(t, []string{kevin.refused("#one")}, "403 No such channel*")
+		same(t, kevin.later(time.Minute))
+	})
+}
+
+// A room that ends while a client is out of it, because the right to read messages is lost, is not
+// one that the client is called back to, however soon that right is seen to be back.
+func TestRoomEndsWhileTheClientIsOut(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c := roomChat(t, nil)
+		one, two := c.room("One"), c.room("Two")
+		kevin := c.visit("kevin", "#one", "#two")
+		c.fake.Deny(kevin.id, "messages", "read")
+		kevin.later(6 * time.Minute)
+		c.fake.Remove("rooms", two)
+		kevin.later(time.Minute)
+		c.fake.Allow(kevin.id, "messages", "read")
+		c.fake.Insert("messages", c.person("bob"), map[string]any{"text": "hi", "room": one})
+		var told []string
+		for range 6 {
+			told = append(told, kevin.later(time.Second)...)
+		}
+		told = append(told, kevin.later(6*time.Minute)...)
+		called := slices.DeleteFunc(told, func(line string) bool { return line != "&{Channel:#one}" && line != "&{Channel:#two}" })
+		same(t, called, "&{Channel:#one}")
 	})
 }
