@@ -1,6 +1,8 @@
 package simulation
 
 import (
+	"crypto/sha256"
+	"encoding/hex"
 	"slices"
 	"strings"
 	"time"
@@ -195,7 +197,7 @@ func (c *client) likes(what string) bool {
 }
 
 // fits reports whether a room of a key and a name may be called so on IRC: as its name is written there, with digits of its key
-// behind it where another room has that.
+// behind it where another room has that, or of the hash of the key where these are taken too.
 func fits(id, name, called string) bool {
 	slug := rooms.Slug(name)
 	if called == slug && slug != "" {
@@ -209,8 +211,9 @@ func fits(id, name, called string) bool {
 		return false
 	}
 	base, digits := called[:i], called[i+1:]
-	return (base == slug || strings.HasPrefix(slug, base) && len(called) == irclines.ChannelLen) &&
-		len(digits) > 0 && strings.HasPrefix(strings.ReplaceAll(id, "-", ""), digits)
+	hash := sha256.Sum256([]byte(id))
+	return (base == slug || strings.HasPrefix(slug, base) && len(called) == irclines.ChannelLen) && len(digits) > 0 &&
+		(strings.HasPrefix(strings.ReplaceAll(id, "-", ""), digits) || len(digits) > 4 && strings.HasPrefix(hex.EncodeToString(hash[:]), digits))
 }
 
 // judgeNames holds what rooms are called, and what is said of them, against what Directus has.

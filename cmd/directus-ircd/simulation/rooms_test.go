@@ -101,7 +101,7 @@ func (w *world) roomName(n int) string {
 	name := roomNames[n%len(roomNames)]
 	if w.scenario.settings.rooms.unique {
 		w.named++
-		name += strings.Repeat("!", w.named)
+		name += "?" + strings.Repeat("!", w.named)
 	}
 	return name
 }
