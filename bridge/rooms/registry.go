@@ -65,13 +65,23 @@ func (g *registry) take(id, slug string) {
 	}
 }
 
+// giveUp frees the name of a room that is to be called otherwise, for those that are renamed at the
+// same time. take goes on to give it another one.
+func (g *registry) giveUp(id, slug string) {
+	if c, claimed := g.claims[id]; claimed && c.Slug != slug {
+		delete(g.ids, c.Name)
+	}
+}
+
 // call gives a room the IRC name that follows from its slug.
 func (g *registry) call(id, slug string) {
 	old, claimed := g.claims[id]
 	c := claim{Name: g.free(id, slug), Slug: slug, Was: old.Was}
 	if claimed && old.Name != c.Name {
-		delete(g.ids, old.Name)
-		g.was[old.Name] = id
+		if other := g.ids[old.Name]; other == "" || other == id {
+			delete(g.ids, old.Name)
+			g.was[old.Name] = id
+		}
 		c.Was = slices.DeleteFunc(append([]string{old.Name}, old.Was...), func(name string) bool { return name == c.Name })
 		for _, name := range c.Was[min(len(c.Was), maxWas):] {
 			g.forget(id, name)

@@ -188,6 +188,11 @@ func (r *Rooms) learn(now *Listing, made map[string]*collection.Channel) {
 		}
 	}
 	for _, id := range now.changed {
+		if room := now.Rooms[id]; room != nil {
+			r.names.giveUp(id, room.slug)
+		}
+	}
+	for _, id := range now.changed {
 		room := now.Rooms[id]
 		if room == nil {
 			continue

@@ -152,6 +152,25 @@ func TestNamesStay(t *testing.T) {
 }
 
 // Of the names that a room had, it is known by the last ones.
+// Rooms that are renamed at once may take each other's names, whatever their keys are.
+func TestNamesAreExchanged(t *testing.T) {
+	r := testRooms(t)
+	list := put(r, nil, map[string]string{"1": "Tea", "2": "Ops", "3": "Dev"})
+	list = put(r, list, map[string]string{"1": "Ops", "2": "Tea"})
+	if got := names(r, "1", "2", "3"); !slices.Equal(got, []string{"#ops", "#tea", "#dev"}) {
+		t.Errorf("got %q", got)
+	}
+	put(r, list, map[string]string{"1": "Dev", "2": "Ops", "3": "Cake"})
+	if got := names(r, "1", "2", "3"); !slices.Equal(got, []string{"#dev", "#ops", "#cake"}) {
+		t.Errorf("got %q", got)
+	}
+	for name, id := range map[string]string{"#dev": "1", "#ops": "2", "#cake": "3", "#tea": "2"} {
+		if c, moved := r.Named(name); c != r.Channel(id) || moved != (name == "#tea") {
+			t.Errorf("%s is %v, moved %v", name, c, moved)
+		}
+	}
+}
+
 func TestOldNamesAreFew(t *testing.T) {
 	r := testRooms(t)
 	var list map[string]*Room
