@@ -169,7 +169,7 @@ func (c *conn) run(ctx context.Context) {
 
 	c.srv.count.strangers.Add(1)
 	defer c.srv.logins.watch(&c.server)()
-	defer context.AfterFunc(cctx, c.ending.Ring)()
+	defer context.AfterFunc(cctx, c.interrupt)()
 	// Reading goes on until the last receipt has been awaited.
 	rctx, stopReading := context.WithCancel(context.WithoutCancel(cctx))
 	defer stopReading()

@@ -33,6 +33,13 @@ const (
 	lateRounds = 10
 )
 
+// interrupt makes loop end the connection soon. It is called when the connection's context ends, and
+// loop may be in a write then that was not expected to wait, see transport.Prompt.
+func (c *conn) interrupt() {
+	transport.Bound(c.nc, time.Now().Add(flushTimeout))
+	c.ending.Ring()
+}
+
 // closing is the error that ends a connection in an orderly way, with an ERROR line.
 type closing struct {
 	text  string // for ERROR

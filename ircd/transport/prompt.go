@@ -77,6 +77,19 @@ func below(nc net.Conn) (socket syscall.Conn, coded bool) {
 	}
 }
 
+// Bound makes the write that is under way on a connection end by deadline, whichever layer waits.
+// Any goroutine may call it.
+func Bound(nc net.Conn, deadline time.Time) {
+	for {
+		layer, ok := nc.(interface{ NetConn() net.Conn })
+		if !ok {
+			break
+		}
+		nc = layer.NetConn()
+	}
+	_ = nc.SetWriteDeadline(deadline) // of one that is closed, no write waits
+}
+
 // CanTry reports whether TryWrite ever does anything.
 func (w *Prompt) CanTry() bool { return w.try != nil }
 
