@@ -58,14 +58,12 @@ type conn struct {
 	ending bell.Pull // the context has ended, or the writer has failed
 
 	start time.Time
-
 	// heard is when the last line was read, in nanoseconds since start, which no change of the
 	// clock concerns. Written by read, read by loop.
 	heard atomic.Int64
 	// sharedCaps is a copy of caps for other goroutines.
 	sharedCaps atomic.Uint64
-	// inputErr is why the input ended. read writes it before it closes lines, and loop reads it then.
-	inputErr error
+	inputErr   error // why the input ended. read writes it before it closes lines, and loop reads it then
 
 	bringing func() error // bringNews; static
 	turns    sync.Mutex   // held by loop, but while it waits for its bell alone, and by bring
@@ -156,7 +154,9 @@ func newConn(s *Server, nc net.Conn, addr netip.Addr, opts ListenOptions) *conn 
 		p.Bell = c.bell
 	}
 	c.writer.hurt = c.ending.Ring
-	c.news.Crew, c.news.Answer, c.bringing = s.crew, c.bring, c.bringNews
+	if c.bringing = c.bringNews; !c.writer.out.MayWait() { // else it would make others wait
+		c.news.Crew, c.news.Answer = s.crew, c.bring
+	}
 	return c
 }
 

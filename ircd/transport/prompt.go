@@ -77,6 +77,9 @@ func below(nc net.Conn) (socket syscall.Conn, coded bool) {
 	}
 }
 
+// MayWait reports whether TryWrite waits where there is less room than it looked like.
+func (w *Prompt) MayWait() bool { return w.poll != nil }
+
 // Bound makes the write that is under way on a connection end by deadline, whichever layer waits.
 // Any goroutine may call it.
 func Bound(nc net.Conn, deadline time.Time) {
