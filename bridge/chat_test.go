@@ -112,16 +112,22 @@ func (v *visitor) poll() ([]ircd.Event, error) {
 	}), err
 }
 
-// news are the events since the last look, once all is quiet, each as a line.
-func (v *visitor) news() []string {
+// lately are the events since the last look, once all is quiet.
+func (v *visitor) lately() []ircd.Event {
 	v.t.Helper()
 	synctest.Wait()
 	events, err := v.poll()
 	if err != nil {
 		v.t.Fatal(err)
 	}
+	return events
+}
+
+// news are the events, each as a line.
+func (v *visitor) news() []string {
+	v.t.Helper()
 	lines := []string{}
-	for _, ev := range events {
+	for _, ev := range v.lately() {
 		lines = append(lines, describe(ev))
 	}
 	return lines

@@ -46,13 +46,8 @@ func (c *chat) admit(room, user string) (id string) {
 // changes are news, with JOINs that the client is to make told apart from invitations.
 func (v *visitor) changes() []string {
 	v.t.Helper()
-	synctest.Wait()
-	events, err := v.poll()
-	if err != nil {
-		v.t.Fatal(err)
-	}
 	lines := []string{}
-	for _, ev := range events {
+	for _, ev := range v.lately() {
 		switch ev := ev.(type) {
 		case *ircd.Admission:
 			lines = append(lines, "joins "+ev.Channel)
