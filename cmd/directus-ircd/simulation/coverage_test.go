@@ -96,5 +96,5 @@ func (s *total) uncovered() (missing []string) {
 
 // progress is a line for whoever waits for hours.
 func (s *total) progress(since time.Time) string {
-	return fmt.Sprintf("%v: %d worlds, %d broken; %d messages, %d faults", time.Since(since).Round(time.Second), s.worlds, s.failed, s.messages, sum(s.faults))
+	return fmt.Sprintf("%v: %d worlds, %d broken; %d messages, %d faults", time.Since(since).Round(time.Second), s.worlds, len(s.broken), s.messages, sum(s.faults))
 }

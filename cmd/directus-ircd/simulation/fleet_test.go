@@ -1,6 +1,7 @@
 package simulation
 
 import (
+	"bytes"
 	"encoding/json"
 	"errors"
 	"flag"
@@ -22,8 +23,10 @@ var (
 
 // tally is a total as one process hands it to another.
 type tally struct {
-	Worlds, Failed, Once, Messages, Delivered int
-	Verdict, Faults, Deeds, Traits            map[string]int
+	Playing                        uint64 // a seed; 0: the process has come to its end
+	Worlds, Messages, Delivered    int
+	Broken, Once                   []string
+	Verdict, Faults, Deeds, Traits map[string]int
 }
 
 // fleet has the seeds tried by processes of their own. They can be several: a bubble runs on one processor, and there is
@@ -46,7 +49,8 @@ func fleet(t *testing.T, sums *total) {
 		}
 		// Worlds are short-lived: collecting them less often costs memory that is there.
 		cmd.Env = append(os.Environ(), "GOGC=400")
-		cmd.Stderr = os.Stderr // how far a long run has come
+		var said bytes.Buffer
+		cmd.Stderr = io.MultiWriter(os.Stderr, &said) // how far a long run has come, and how it broke off
 		running.Go(func() {
 			out, failed := cmd.Output()
 			var part tally
@@ -58,6 +62,9 @@ func fleet(t *testing.T, sums *total) {
 			defer mu.Unlock()
 			if failed != nil || err != nil {
 				t.Errorf("%v\n%s", errors.Join(failed, err), out)
+			}
+			if part.Playing != 0 {
+				part.Broken = append(part.Broken, brokenBy(part.Playing, brokeOff(said.String(), failed)))
 			}
 			sums.merge(part)
 		})
@@ -81,25 +88,37 @@ func shareOf(i int, file string) []string {
 		fmt.Sprintf("-simulate.messages=%d", (*messages+n-1)/n), fmt.Sprintf("-simulate.faults=%d", (*wrong+n-1)/n), "-simulate.tally="+file)
 }
 
+// brokeOff says how a process ended that has not played a world to its end.
+func brokeOff(said string, failed error) string {
+	for line := range strings.Lines(said) {
+		if strings.HasPrefix(line, "panic: ") || strings.HasPrefix(line, "fatal error: ") {
+			return line
+		}
+	}
+	return fmt.Sprint("the process ended: ", failed)
+}
+
 // endWithInput ends the process when nobody holds its standard input open any more.
 func endWithInput() {
 	io.Copy(io.Discard, os.Stdin)
 	os.Exit(2)
 }
 
-// save writes a total for the process that asked for it.
-func (s *total) save(file string) error {
-	text, err := json.Marshal(tally{s.worlds, s.failed, s.once, s.messages, s.delivered, s.verdict, s.faults, s.deeds, s.traits})
-	if err != nil {
-		return err
+// save writes a total for the process that asked for it, and which seed is played now: a panic in a world ends its process.
+func (s *total) save(t *testing.T, playing uint64) {
+	text, err := json.Marshal(tally{playing, s.worlds, s.messages, s.delivered, s.broken, s.once, s.verdict, s.faults, s.deeds, s.traits})
+	if err == nil {
+		err = os.WriteFile(*tallyFile, text, 0o600)
 	}
-	return os.WriteFile(file, text, 0o600)
+	if err != nil {
+		t.Error(err)
+	}
 }
 
 // merge adds what another process has come to.
 func (s *total) merge(t tally) {
-	s.worlds, s.failed, s.once = s.worlds+t.Worlds, s.failed+t.Failed, s.once+t.Once
-	s.messages, s.delivered = s.messages+t.Messages, s.delivered+t.Delivered
+	s.worlds, s.messages, s.delivered = s.worlds+t.Worlds, s.messages+t.Messages, s.delivered+t.Delivered
+	s.broken, s.once = append(s.broken, t.Broken...), append(s.once, t.Once...)
 	for _, sum := range []struct{ to, from map[string]int }{{s.verdict, t.Verdict}, {s.faults, t.Faults}, {s.deeds, t.Deeds}, {s.traits, t.Traits}} {
 		for name, n := range sum.from {
 			sum.to[name] += n

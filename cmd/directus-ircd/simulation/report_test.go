@@ -2,6 +2,7 @@ package simulation
 
 import (
 	"cmp"
+	"errors"
 	"fmt"
 	"maps"
 	"os"
@@ -13,10 +14,11 @@ import (
 
 // total is what many worlds come to.
 type total struct {
-	worlds, failed, messages, delivered int
-	once                                int // worlds that broke, and did not again: see breaksAgain
-	verdict                             verdict
-	faults, deeds, traits               map[string]int
+	worlds, messages, delivered int
+	broken                      []string // a line for each world that broke
+	once                        []string // and for those that did not again: see breaksAgain
+	verdict                     verdict
+	faults, deeds, traits       map[string]int
 }
 
 func newTotal() *total {
@@ -46,7 +48,7 @@ func sum(m map[string]int) (n int) {
 
 func (s *total) String() string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "%d worlds, %d of them broken, %d more once and not again; %d messages, delivered %d times; %d faults\n", s.worlds, s.failed, s.once, s.messages, s.delivered, sum(s.faults))
+	fmt.Fprintf(&b, "%d worlds, %d of them broken, %d more once and not again; %d messages, delivered %d times; %d faults\n", s.worlds, len(s.broken), len(s.once), s.messages, s.delivered, sum(s.faults))
 	for _, part := range []struct {
 		title string
 		m     map[string]int
@@ -56,6 +58,27 @@ func (s *total) String() string {
 		}
 	}
 	return b.String()
+}
+
+// ending names the worlds that broke, each in a line with the first promise that it broke, those that broke again last: what is
+// read of a long log is its end.
+func (s *total) ending() string {
+	var b strings.Builder
+	for _, part := range []struct {
+		title string
+		lines []string
+	}{{"broke once and not again", s.once}, {"broken", s.broken}} {
+		for _, line := range part.lines {
+			fmt.Fprintf(&b, "%s: %s\n", part.title, line)
+		}
+	}
+	return b.String()
+}
+
+// brokenBy is a line for a world that broke.
+func brokenBy(seed uint64, failure string) string {
+	first, _, _ := strings.Cut(failure, "\n")
+	return fmt.Sprintf("seed %d: %s", seed, first)
 }
 
 // most is how much of something a report shows.
@@ -112,4 +135,20 @@ func (w *world) transcript() string {
 	}
 	slices.SortStableFunc(lines, func(a, b string) int { return cmp.Compare(a[:10], b[:10]) })
 	return strings.Join(lines, "\n") + "\n"
+}
+
+// The end of what a fleet says names each world that broke, be it that its process broke off.
+func TestEndingNamesWhatBroke(t *testing.T) {
+	sums := newTotal()
+	sums.merge(tally{Worlds: 9, Broken: []string{brokenBy(7, "lost: a line\nand more of it")}, Once: []string{brokenBy(8, "panic: dead")}})
+	said := "10m0s: 70 worlds\npanic: of one\n\tpanic: of another\ngoroutine 1 [running]:\n"
+	sums.merge(tally{Broken: []string{brokenBy(3, brokeOff(said, nil)), brokenBy(4, brokeOff("", errors.New("killed")))}})
+	want := "broke once and not again: seed 8: panic: dead\nbroken: seed 7: lost: a line\n" +
+		"broken: seed 3: panic: of one\nbroken: seed 4: the process ended: killed\n"
+	if got := sums.ending(); got != want {
+		t.Errorf("%s\nwant\n%s", got, want)
+	}
+	if got := sums.String(); !strings.HasPrefix(got, "9 worlds, 3 of them broken, 1 more once") {
+		t.Error(got)
+	}
 }

@@ -53,9 +53,7 @@ func TestSimulation(t *testing.T) {
 	if *tallyFile != "" {
 		go endWithInput()
 		voyage(t, sums, begin)
-		if err := sums.save(*tallyFile); err != nil {
-			t.Error(err)
-		}
+		sums.save(t, 0)
 		return
 	}
 	if testing.Short() {
@@ -63,8 +61,11 @@ func TestSimulation(t *testing.T) {
 	}
 	fleet(t, sums)
 	t.Logf("%v in %v", sums, time.Since(begin).Round(time.Second))
-	if missing := sums.uncovered(); *covered && sums.failed == 0 && len(missing) > 0 {
+	if missing := sums.uncovered(); *covered && !t.Failed() && len(missing) > 0 {
 		t.Errorf("never put to the test:\n   %s", strings.Join(missing, "\n   "))
+	}
+	if ending := sums.ending(); ending != "" {
+		t.Log("\n" + ending)
 	}
 }
 
@@ -73,7 +74,7 @@ func voyage(t *testing.T, sums *total, begin time.Time) {
 	said := begin
 	enough := func() bool {
 		switch {
-		case sums.failed >= *failing:
+		case len(sums.broken) >= *failing:
 			return true
 		case *lasting > 0:
 			return time.Since(begin) > *lasting
@@ -85,15 +86,16 @@ func voyage(t *testing.T, sums *total, begin time.Time) {
 		return sums.messages >= *messages && sum(sums.faults) >= *wrong
 	}
 	for seed := *first; !enough(); seed += *stride {
+		sums.save(t, seed)
 		w := simulate(t, newScenario(seed, *length))
 		sums.add(w)
 		switch {
 		case len(w.failures) == 0:
 		case *again > 0 && !breaksAgain(t, seed):
-			sums.once++
+			sums.once = append(sums.once, brokenBy(seed, w.failures[0]))
 			fmt.Fprintf(os.Stderr, "seed %d broke a promise, and not in %d further runs of it: the scheduler had a part in that. %s\n", seed, *again, w.failures[0])
 		default:
-			sums.failed++
+			sums.broken = append(sums.broken, brokenBy(seed, w.failures[0]))
 			report(t, w)
 		}
 		if time.Since(said) > 10*time.Minute {
