@@ -25,8 +25,10 @@ type prober struct {
 	// canRead says, by collection, whether this user may read it; only what was checked
 	// has an entry.
 	canRead map[string]bool
-	local   []localField   // the dateTime fields found so far
-	zoneOff *time.Duration // how far dates that Directus writes are off in the configured zone; nil: not measured
+	// memberships says that those of rooms have the fields that the daemon writes.
+	memberships bool
+	local       []localField   // the dateTime fields found so far
+	zoneOff     *time.Duration // how far dates that Directus writes are off in the configured zone; nil: not measured
 }
 
 func (p *prober) reachable(ctx context.Context) bool {

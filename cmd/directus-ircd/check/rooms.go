@@ -48,12 +48,12 @@ func (p *prober) rooms(ctx context.Context) {
 	p.roomField(ctx, "rooms.fields.topic", r.Collection, r.Fields.Topic, judgeTopic)
 	fine = p.roomField(ctx, "rooms.fields.archived", r.Collection, r.Fields.Archived, judgeArchived) && fine
 	if p.canRead[r.Messages.Collection] && p.roomField(ctx, "rooms.messages.room", r.Messages.Collection, r.Messages.Room, nil) {
-		p.relation(ctx, r)
+		p.roomRelation(ctx, r)
 		p.roomless(ctx, r)
 	}
 	mine := 0
 	if r.Fields.Member != "" {
-		mine = p.member(ctx, r)
+		mine = p.members(ctx, r)
 	}
 	if fine {
 		p.seen(ctx, r, mine)
@@ -106,14 +106,12 @@ func judgeArchived(is definition) (fix, wrong string) {
 	return "make it a boolean, or a text field that says archived", "is of type " + is.Type + " and never says that a room is archived"
 }
 
-// relation checks that the field of the messages leads to the rooms. Directus shows relations to
+// roomRelation checks that the field of the messages leads to the rooms. Directus shows relations to
 // those who may read both sides. To others a filter that goes through it tells that there is one.
-func (p *prober) relation(ctx context.Context, r config.Rooms) {
+func (p *prober) roomRelation(ctx context.Context, r config.Rooms) {
 	where := r.Messages.Collection + "." + r.Messages.Room
 	fix := "make it a many-to-one field that leads to " + r.Collection + " (" + p.setupRooms() + "), or correct rooms.messages.room"
-	var is struct {
-		Related string `json:"related_collection"`
-	}
+	var is relation
 	if p.account.Do(ctx, http.MethodGet, "/relations/"+r.Messages.Collection+"/"+r.Messages.Room, nil, nil, &is) == nil && is.Related != "" {
 		if is.Related != r.Collection {
 			p.miss(fix, "%s: %s leads to %s, not to %s", roomsName, where, is.Related, r.Collection)
@@ -151,21 +149,6 @@ func (p *prober) roomless(ctx context.Context, r config.Rooms) {
 	if err := p.account.Items(ctx, r.Messages.Collection, none, &items); err == nil && !shown && len(items) > 0 {
 		p.note(fmt.Sprintf("add a channel on %s with "+filter+", or give them a room in Directus", r.Messages.Collection, r.Messages.Room), "there are messages without a room, which no channel shows")
 	}
-}
-
-// member tries the filter by which the daemon finds the rooms that a user is a member of, and
-// returns how many there are; -1 if they cannot be found.
-func (p *prober) member(ctx context.Context, r config.Rooms) int {
-	var items []json.RawMessage
-	err := p.account.Items(ctx, r.Collection, directus.Query{
-		Fields: []string{"id"}, Filter: nested(r.Fields.Member+".directus_users_id", map[string]any{"_eq": "$CURRENT_USER"}), Limit: r.Limit,
-	}, &items)
-	if err != nil {
-		p.miss("make it a many-to-many relation to directus_users whose junction has the field directus_users_id, and grant read on the junction ("+p.setupRooms()+"); or set rooms.fields.member to \"\"",
-			"%s: the members in %s.%s cannot be found: %v", roomsName, r.Collection, r.Fields.Member, err)
-		return -1
-	}
-	return len(items)
 }
 
 // seen says which rooms the user sees, and by which names.
@@ -238,6 +221,7 @@ func (p *prober) roomRights(ctx context.Context, granted directus.Permissions) {
 	if !p.canRead[r.Collection] {
 		return
 	}
+	p.memberRights(ctx, granted)
 	may := granted[r.Collection]
 	if r.Create {
 		p.creates(ctx, demand{where: roomsName, collection: r.Collection, written: []string{r.Fields.Name}, presets: may["create"].Presets, lost: "no room can be made"})
