@@ -40,6 +40,13 @@ func TestKnownRooms(t *testing.T) {
 		"a message is moved from one room to another, and back": furnished(tagged,
 			step{"web", 1, 0, 7, time.Second}, step{"message moved", 1, 0, 0, time.Second}, step{"message moved", 0, 0, 0, time.Second},
 		),
+		"a channel of the configuration takes the name of a room, and gives it back": furnished(paging,
+			step{"room renamed", 0, 0, 6, time.Second}, step{"web", 1, 0, 7, time.Second}, step{"reload", 0, 0, 1, time.Minute},
+			step{"web", 1, 0, 9, time.Second}, step{"web", 1, 1, 11, time.Second}, step{"say", 0, 0, 3, time.Second}, step{"say", 0, 1, 3, time.Second},
+			step{"reload", 0, 0, 1, time.Minute}, step{"web", 1, 0, 13, time.Second},
+		).with(func(s *settings) {
+			s.channels = []channelSpec{{name: "#ops", collection: "messages", room: "ops", backlog: 5, autoJoin: true, late: true}}
+		}),
 	} {
 		t.Run(what, func(t *testing.T) {
 			w := simulate(t, s)

@@ -69,8 +69,11 @@ var said = []string{"PRIVMSG", "NOTICE", "TAGMSG", "TOPIC", "PART", "KICK", "RED
 func (c *client) identified(m *irc.Message) *irc.Message {
 	own := m.Prefix != nil && m.Prefix.Name == c.nick
 	switch {
-	case m.Command == "JOIN" && own && !c.w.isConfigured(m.Params[0]):
+	case m.Command == "JOIN" && own && (!c.w.isConfigured(m.Params[0]) || c.w.isLate(m.Params[0])):
 		c.signs.entering = m.Params[0]
+		return nothing
+	case m.Command == "353" && m.Params[2] == c.signs.entering && c.w.isConfigured(m.Params[2]): // without a topic, it is no room
+		c.enterLate(m.Params[2])
 		return nothing
 	case m.Command == "332" && c.signs.entering != "" && m.Params[1] == c.signs.entering:
 		c.enterRoom(m)
@@ -93,10 +96,10 @@ func (c *client) identified(m *irc.Message) *irc.Message {
 	line := *m
 	line.Params = slices.Clone(m.Params)
 	for i, p := range line.Params {
-		if !strings.HasPrefix(p, "#") || c.w.isConfigured(p) {
+		identity, now := c.signs.rooms[p]
+		if !strings.HasPrefix(p, "#") || !now && c.w.isConfigured(p) {
 			continue
 		}
-		identity, now := c.signs.rooms[p]
 		if !now && i == 0 && slices.Contains(said, m.Command) {
 			c.w.fail("misnamed: %s is in no room called %s: %s", c.name, p, m.String())
 		}
@@ -123,6 +126,20 @@ func (c *client) identified(m *irc.Message) *irc.Message {
 // isConfigured reports whether a channel is one of the configuration.
 func (w *world) isConfigured(name string) bool {
 	return slices.ContainsFunc(w.scenario.settings.channels, func(ch channelSpec) bool { return strings.EqualFold(ch.name, name) })
+}
+
+// isLate reports whether it is one that is not always configured: a room may have its name as long as it is not.
+func (w *world) isLate(name string) bool {
+	return slices.ContainsFunc(w.scenario.settings.channels, func(ch channelSpec) bool { return ch.late && strings.EqualFold(ch.name, name) })
+}
+
+// enterLate notes that the client is in a channel of the configuration, whose name a room may have had. The caller holds mu.
+func (c *client) enterLate(name string) {
+	if room := c.signs.rooms[name]; room != "" {
+		c.w.fail("misnamed: %s is in the channel %s, and in %s under its name", c.name, name, room)
+	}
+	c.signs.entering = ""
+	c.enter(name)
 }
 
 // unname notes that a room has no name, as the client is not in it. The caller holds mu.
@@ -181,7 +198,7 @@ func (c *client) renamed(old, now string) {
 // offered takes a line of LIST: the client joins what it likes. The caller holds mu.
 func (c *client) offered(name, topic string) {
 	identity := "#room:" + roomOf(topic)
-	if c.w.isConfigured(name) || identity == "#room:" || c.in[identity] || c.left[identity] || !c.likes(identity) {
+	if identity == "#room:" || c.in[identity] || c.left[identity] || !c.likes(identity) {
 		return
 	}
 	c.sendLocked("JOIN " + name)

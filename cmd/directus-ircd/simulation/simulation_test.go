@@ -93,7 +93,8 @@ func voyage(t *testing.T, sums *total, begin time.Time) {
 		case len(w.failures) == 0:
 		case *again > 0 && !breaksAgain(t, seed):
 			sums.once = append(sums.once, brokenBy(seed, w.failures[0]))
-			fmt.Fprintf(os.Stderr, "seed %d broke a promise, and not in %d further runs of it: the scheduler had a part in that. %s\n", seed, *again, w.failures[0])
+			fmt.Fprintf(os.Stderr, "seed %d broke a promise, and not in %d further runs of it: the scheduler had a part in that. %s\nThe wire of all: %s\n",
+				seed, *again, w.failures[0], keep(t, seed, w.scenario.String()+strings.Join(w.failures, "\n")+"\n"+w.transcript()))
 		default:
 			sums.broken = append(sums.broken, brokenBy(seed, w.failures[0]))
 			report(t, w)
