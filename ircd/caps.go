@@ -30,7 +30,7 @@ func (c *conn) cmdCap(ctx context.Context, m *irc.Message) error {
 		if c.registered { // WeeChat sends another one
 			return nil
 		}
-		c.reg.negotiating = false
+		c.negotiating = false
 		return c.tryRegister(ctx)
 	default:
 		word, _, _ := strings.Cut(sub, " ")
@@ -53,14 +53,14 @@ func (c *conn) capRoom(sub string) int {
 // capLS lists what is offered. Before registration it delays 001 until CAP END.
 func (c *conn) capLS(version string) {
 	if !c.registered {
-		c.reg.negotiating = true
+		c.negotiating = true
 	}
 	// Some clients write a space after the version.
 	v, err := strconv.Atoi(strings.TrimSpace(version))
 	modern := err == nil && v >= cap302
 	if modern {
 		c.caps |= capNotify
-		c.reg.cap302 = true
+		c.cap302 = true
 	}
 	c.logins = c.srv.logins.available()
 	c.capWords("LS", c.offers(modern, c.capRoom("LS")), modern)
@@ -74,7 +74,7 @@ func (c *conn) capList() {
 			names = append(names, k.name)
 		}
 	}
-	c.capWords("LIST", names, c.reg.cap302)
+	c.capWords("LIST", names, c.cap302)
 }
 
 // capWords sends a list, on several lines if it does not fit on one. For modern clients
@@ -119,7 +119,7 @@ func (c *conn) capRepeat(sub, list string) {
 // capREQ applies all changes of a request or none, and repeats the request in its answer.
 func (c *conn) capREQ(list string) {
 	if !c.registered {
-		c.reg.negotiating = true
+		c.negotiating = true
 	}
 	caps := c.caps
 	for _, word := range strings.Fields(list) {
@@ -127,7 +127,7 @@ func (c *conn) capREQ(list string) {
 		k := capabilityNamed(name)
 		switch {
 		case k == nil || k.bit == 0,
-			off && k.bit == capNotify && c.reg.cap302,
+			off && k.bit == capNotify && c.cap302,
 			!off && k.offered != nil && !k.offered(c):
 			c.capRepeat("NAK", list)
 			return

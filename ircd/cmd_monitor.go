@@ -24,7 +24,7 @@ const (
 	monitorRetry = 30 * time.Second
 )
 
-// monitor is a client's MONITOR list. loop owns it.
+// monitor is a client's MONITOR list. loop owns it. Its maps are made when it gets its first nick.
 type monitor struct {
 	list map[string]*monitored // by folded nick
 	// doubtful holds the folded nicks on the list whose state may have changed since the
@@ -176,6 +176,9 @@ func (c *conn) monitorAdd(ctx context.Context, nicks []string) {
 			full = append(full, nick)
 			continue
 		default:
+			if c.monitor.list == nil {
+				c.monitor.list, c.monitor.doubtful = make(map[string]*monitored), make(map[string]struct{})
+			}
 			c.monitor.list[key] = &monitored{nick: nick}
 			c.srv.roster.Watch(c.member, key)
 		}

@@ -96,8 +96,8 @@ var commands = map[string]command{
 
 // handleLine handles one line of input. An error ends the connection.
 func (c *conn) handleLine(ctx context.Context, in *inbound) error {
-	first := !c.reg.begun
-	c.reg.begun, c.lineAt = true, in.at
+	first := !c.begun
+	c.begun, c.lineAt = true, in.at
 	text, converted := wire.ToUTF8(in.text)
 	if first && (in.tooLong || wire.LooksLikeHTTP(in.text)) {
 		return notIRC(in)

@@ -17,7 +17,6 @@ import (
 	"directus-ircd/ircd/wire"
 
 	"github.com/rs/zerolog"
-	"golang.org/x/sync/semaphore"
 	"golang.org/x/time/rate"
 )
 
@@ -39,14 +38,13 @@ type conn struct {
 	listen ListenOptions
 	remote string // for rate limits only; never shown or logged
 	log    zerolog.Logger
-	label  connLabel     // of log
-	lines  chan *inbound // from read to loop; closed when the input ends
+	label  connLabel // of log
+	lines  readAhead // from read to loop
 	done   chan struct{}
 	out    *sendQueue
 	writer *writer
 	inbox  *presence.Inbox
 	pacing *pacing
-	ahead  *semaphore.Weighted // bytes read ahead
 	late   latecomers
 	pings  pings
 	// bell wakes loop. Who has rung it, and what they leave for loop, is told by the pulls.
@@ -63,33 +61,36 @@ type conn struct {
 	heard atomic.Int64
 	// sharedCaps is a copy of caps for other goroutines.
 	sharedCaps atomic.Uint64
-	inputErr   error // why the input ended. read writes it before it closes lines, and loop reads it then
+	inputErr   error // why the input ended. read writes it before it ends lines, and loop reads it then
 
 	bringing func() error // bringNews; static
 	turns    sync.Mutex   // held by loop, but while it waits for its bell alone, and by bring
 	// Whoever holds turns owns everything below.
-	set        *settings
-	caps       capSet
-	logins     bool // whether the client knows that it can log in
-	reg        registration
-	registered bool                      // 001 has been sent
-	session    Session                   // nil before the login
-	has        abilities                 // of session
-	user       User                      // the session's, once there is one
-	nick       string                    // as the client is addressed: "*", the asked one, then user.Nick
-	asked      string                    // the nick asked for: an alias for the client's early commands
-	member     *presence.Member          // nil before 001
-	channels   map[string]*joinedChannel // by folded name
-	keyed      map[string]*joinedChannel // those that have another key, by that
-	bot        bool                      // mode B
-	monitor    monitor
-	typed      map[string]time.Time // when typing may be passed on again, by folded target; at most maxTyping
-	batches    uint64               // how many batches were opened
-	pinged     bool                 // a PING is unanswered
-	receipts   receipts
-	multi      multilines // what the client is sending
-	toldUTF8   bool       // the client was told that it sends invalid UTF-8
-	toldLost   bool       // the client was told that a NOTICE is lost; see loseNotice
+	set         *settings
+	caps        capSet
+	logins      bool                      // whether the client knows that it can log in
+	begun       bool                      // the first line has been handled
+	cap302      bool                      // CAP LS named version 302
+	negotiating bool                      // between CAP LS or REQ, and CAP END
+	registered  bool                      // 001 has been sent
+	reg         *registration             // nil once registered
+	session     Session                   // nil before the login
+	has         abilities                 // of session
+	user        User                      // the session's, once there is one
+	nick        string                    // as the client is addressed: "*", the asked one, then user.Nick
+	asked       string                    // the nick asked for: an alias for the client's early commands
+	member      *presence.Member          // nil before 001
+	channels    map[string]*joinedChannel // by folded name
+	keyed       map[string]*joinedChannel // those that have another key, by that
+	bot         bool                      // mode B
+	monitor     monitor
+	typed       map[string]time.Time // when typing may be passed on again, by folded target; at most maxTyping
+	batches     uint64               // how many batches were opened
+	pinged      bool                 // a PING is unanswered
+	receipts    receipts
+	multi       multilines // what the client is sending
+	toldUTF8    bool       // the client was told that it sends invalid UTF-8
+	toldLost    bool       // the client was told that a NOTICE is lost; see loseNotice
 
 	lineAt  time.Time        // inbound.at of the line that is handled
 	leaving <-chan time.Time // readable when the client has to leave; nil before Drain
@@ -131,15 +132,13 @@ func newConn(s *Server, nc net.Conn, addr netip.Addr, opts ListenOptions) *conn 
 		nc:       nc,
 		listen:   opts,
 		label:    connLabel{id: s.nextID.Add(1)},
-		lines:    make(chan *inbound, maxAheadLines),
 		done:     make(chan struct{}),
 		bell:     bell.New(),
 		pacing:   &pacing{limiter: rate.NewLimiter(set.Limits.pace()), delayed: &s.count.delayed},
-		ahead:    semaphore.NewWeighted(maxAhead),
 		nick:     "*",
 		channels: make(map[string]*joinedChannel),
 		start:    time.Now(),
-		monitor:  monitor{list: make(map[string]*monitored), doubtful: make(map[string]struct{})},
+		reg:      &registration{},
 	}
 	if addr.IsValid() {
 		c.remote = addr.String()
@@ -155,7 +154,7 @@ func newConn(s *Server, nc net.Conn, addr netip.Addr, opts ListenOptions) *conn 
 	}
 	c.writer.hurt = c.ending.Ring
 	if c.bringing = c.bringNews; !c.writer.out.MayWait() { // else it would make others wait
-		c.news.Crew, c.news.Answer = s.crew, c.bring
+		c.news.Helper = &bell.Helper{Crew: s.crew, Answer: c.bring}
 	}
 	return c
 }
@@ -169,7 +168,6 @@ func (c *conn) run(ctx context.Context) {
 
 	c.srv.count.strangers.Add(1)
 	defer c.srv.logins.watch(&c.server)()
-	defer context.AfterFunc(cctx, c.interrupt)()
 	// Reading goes on until the last receipt has been awaited.
 	rctx, stopReading := context.WithCancel(context.WithoutCancel(cctx))
 	defer stopReading()
@@ -207,7 +205,7 @@ func (c *conn) read(ctx context.Context) {
 	c.late.busy.Lock()
 	defer c.late.busy.Unlock()
 	defer c.input.Ring()
-	defer close(c.lines)
+	defer c.lines.end()
 	c.inputErr = c.recover(func() error {
 		input := &pacedReader{r: c.nc, wait: func() { c.pacing.waste(ctx, 1) }, busy: &c.late.busy}
 		if m, ok := c.nc.(interface{ Meter(wait func(n int)) }); ok {
@@ -332,21 +330,20 @@ func (c *conn) turn(ctx context.Context, timer *time.Timer) error {
 // takeLine handles the next line, if there is one. When it returns, the bell is rung if there
 // may be more.
 func (c *conn) takeLine(ctx context.Context) error {
-	select {
-	case in, ok := <-c.lines:
-		if !ok {
-			return c.inputErr
-		}
-		c.input.Ring()
-		if c.took(in) {
-			if err := c.handleLine(ctx, in); err != nil {
-				return err
-			}
-		}
-		return c.settle(ctx)
-	default:
+	in, open := c.lines.take()
+	switch {
+	case !open:
+		return c.inputErr
+	case in == nil:
 		return nil
 	}
+	c.input.Ring()
+	if c.took(in) {
+		if err := c.handleLine(ctx, in); err != nil {
+			return err
+		}
+	}
+	return c.settle(ctx)
 }
 
 // settle ends each turn of loop: it sends the output, and then does what may take a

@@ -5,8 +5,11 @@ import (
 	"context"
 	"errors"
 	"io"
+	"maps"
 	"net"
 	"os"
+	"slices"
+	"sync"
 	"time"
 
 	"directus-ircd/ircd/transport"
@@ -33,8 +36,40 @@ const (
 	lateRounds = 10
 )
 
-// interrupt makes loop end the connection soon. It is called when the connection's context ends, and
-// loop may be in a write then that was not expected to wait, see transport.Prompt.
+// connections are those that one call of Serve has accepted. All methods may be called from any
+// goroutine.
+type connections struct {
+	running sync.WaitGroup
+	mu      sync.Mutex
+	open    map[*conn]struct{} // guarded by mu
+}
+
+// add has a connection interrupted until done is called. Where the context ended before, loop finds
+// that by itself: it has not begun.
+func (cs *connections) add(c *conn) (done func()) {
+	cs.mu.Lock()
+	defer cs.mu.Unlock()
+	cs.open[c] = struct{}{}
+	return func() {
+		cs.mu.Lock()
+		defer cs.mu.Unlock()
+		delete(cs.open, c)
+	}
+}
+
+// interrupt makes all loops end soon. It is called once the context of Serve has ended. One function for
+// all costs less memory than what each would have called when its own context ends.
+func (cs *connections) interrupt() {
+	cs.mu.Lock()
+	all := slices.Collect(maps.Keys(cs.open))
+	cs.mu.Unlock()
+	for _, c := range all {
+		c.interrupt()
+	}
+}
+
+// interrupt makes loop end the connection soon. loop may be in a write that was not expected to wait, see
+// transport.Prompt.
 func (c *conn) interrupt() {
 	transport.Bound(c.nc, time.Now().Add(flushTimeout))
 	c.ending.Ring()
@@ -159,16 +194,9 @@ func (c *conn) refuseWaiting(reason string, reading <-chan struct{}) {
 		return // it could not send messages
 	}
 	late := c.late.take() // from here on read adds nothing to lines
-	for waiting := true; waiting; {
-		select {
-		case in, ok := <-c.lines:
-			if waiting = ok; ok {
-				c.took(in)
-				c.refuse(in, reason)
-			}
-		default:
-			waiting = false
-		}
+	for in, _ := c.lines.take(); in != nil; in, _ = c.lines.take() {
+		c.took(in)
+		c.refuse(in, reason)
 	}
 	// Flood control may have held a line back, and read now picks up those after it.
 	for range lateRounds {
@@ -253,8 +281,9 @@ func (c *conn) drain(ctx context.Context, cause error) error {
 	quiet := drainTimeout + c.pace()
 	for {
 		select {
-		case in, ok := <-c.lines:
-			if !ok {
+		case <-c.lines.more():
+			in, open := c.lines.take()
+			if !open {
 				return cause
 			}
 			if !c.took(in) {

@@ -33,25 +33,100 @@ func (c *conn) handOn(ctx context.Context, in *inbound) bool {
 	}
 	in.at = time.Now()
 	c.expectTurn(in)
-	if c.ahead.Acquire(ctx, in.weight()) != nil {
-		return false
+	for {
+		full := c.lines.put(in)
+		if full == nil {
+			break
+		}
+		select {
+		case <-full:
+		case <-ctx.Done():
+			return false
+		case <-c.done:
+			return false
+		}
 	}
-	select {
-	case c.lines <- in:
-		c.input.Ring()
-		c.heard.Store(int64(time.Since(c.start)))
-		c.srv.count.linesIn.Add(1)
-		return true
-	case <-c.done:
-		return false
-	}
+	c.input.Ring()
+	c.heard.Store(int64(time.Since(c.start)))
+	c.srv.count.linesIn.Add(1)
+	return true
 }
 
 // took is called when loop gets to a line. It reports false for a PING that was answered
 // early.
-func (c *conn) took(in *inbound) bool {
-	c.ahead.Release(in.weight())
-	return in.ping == nil || c.pings.took(in.ping)
+func (c *conn) took(in *inbound) bool { return in.ping == nil || c.pings.took(in.ping) }
+
+// readAhead holds the lines that read has passed to loop. It costs little while it is empty, as it is for
+// nearly all clients at nearly all times. Only read puts lines in, and ends them; only loop takes them.
+type readAhead struct {
+	mu      sync.Mutex    // a leaf lock
+	lines   []*inbound    // guarded by mu: oldest first; at most maxAheadLines, and maxAhead in weight
+	weight  int64         // guarded by mu: of lines
+	ended   bool          // guarded by mu: no more lines come
+	changed chan struct{} // guarded by mu: closed by what comes next: a line, the end, or room; nil if nobody waits
+}
+
+// put adds a line. Where there is no room, it does not, and returns what is readable when that may have changed.
+func (r *readAhead) put(in *inbound) (full <-chan struct{}) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if len(r.lines) >= maxAheadLines || r.weight+in.weight() > maxAhead {
+		return r.change()
+	}
+	r.lines, r.weight = append(r.lines, in), r.weight+in.weight()
+	r.tell()
+	return nil
+}
+
+// end says that no more lines come.
+func (r *readAhead) end() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.ended = true
+	r.tell()
+}
+
+// take removes the oldest line. in is nil if there is none now; open reports whether there is or may be one.
+func (r *readAhead) take() (in *inbound, open bool) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if len(r.lines) == 0 {
+		return nil, !r.ended
+	}
+	in, r.lines[0] = r.lines[0], nil
+	r.weight -= in.weight()
+	if r.lines = r.lines[1:]; len(r.lines) == 0 {
+		r.lines = nil
+	}
+	r.tell()
+	return in, true
+}
+
+// more is readable when there is something to take, or nothing more will come.
+func (r *readAhead) more() <-chan struct{} {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	changed := r.change()
+	if len(r.lines) > 0 || r.ended {
+		r.tell()
+	}
+	return changed
+}
+
+// change returns what tell closes. The caller holds mu.
+func (r *readAhead) change() <-chan struct{} {
+	if r.changed == nil {
+		r.changed = make(chan struct{})
+	}
+	return r.changed
+}
+
+// tell wakes whoever waits for a change. The caller holds mu.
+func (r *readAhead) tell() {
+	if r.changed != nil {
+		close(r.changed)
+		r.changed = nil
+	}
 }
 
 func (in *inbound) weight() int64 { return int64(min(len(in.text)+aheadCost, maxAhead)) }

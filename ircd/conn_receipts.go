@@ -70,8 +70,9 @@ func (c *conn) lastReceipt(reason string) {
 	defer cancel()
 	for c.flush(ctx) == nil && c.receipts.open {
 		select {
-		case in, ok := <-c.lines:
-			if !ok {
+		case <-c.lines.more():
+			in, open := c.lines.take()
+			if !open {
 				return
 			}
 			c.took(in)

@@ -179,7 +179,7 @@ func (c *conn) loginFailed(le *LoginError) error {
 func (c *conn) awaitOTP(o *otpState, text string) {
 	c.reg.otp = o
 	soonest := time.Now().Add(otpTime)
-	if r := &c.reg; !r.extended && !r.deadline.IsZero() && r.deadline.Before(soonest) {
+	if r := c.reg; !r.extended && !r.deadline.IsZero() && r.deadline.Before(soonest) {
 		r.deadline, r.extended = soonest, true
 	}
 	c.notice(text + ". " + otpHelp)
@@ -187,10 +187,10 @@ func (c *conn) awaitOTP(o *otpState, text string) {
 
 // cmdOTP completes a login with a one-time code. The command is this server's own.
 func (c *conn) cmdOTP(ctx context.Context, m *irc.Message) error {
-	o := c.reg.otp
 	if c.registered {
 		return errorReply(irc.ERR_ALREADYREGISTERED, "You are logged in already")
 	}
+	o := c.reg.otp
 	if o == nil {
 		return errorReply(irc.ERR_NOTREGISTERED, "No login waits for a one-time code: log in first")
 	}
@@ -242,11 +242,11 @@ type saslState struct {
 // cmdAuthenticate runs SASL (IRCv3 sasl-3.2). It returns only after the login, so that a
 // client that sends everything at once is logged in when its CAP END is handled.
 func (c *conn) cmdAuthenticate(ctx context.Context, m *irc.Message) error {
-	arg := m.Param(0)
-	s := &c.reg.sasl
-	switch {
-	case c.session != nil:
+	if c.session != nil {
 		return errorReply(irc.ERR_SASLALREADY, "You are logged in already")
+	}
+	arg, s := m.Param(0), &c.reg.sasl
+	switch {
 	case arg == "*":
 		*s = saslState{failures: s.failures}
 		c.reg.otp = nil

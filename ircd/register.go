@@ -16,20 +16,17 @@ import (
 // before it sends a nick, epic5 sends USER before NICK, HexChat sends CAP END before the
 // answer to its CAP REQ.
 type registration struct {
-	begun       bool      // the first line has been handled
-	deadline    time.Time // zero: no limit
-	negotiating bool      // between CAP LS or REQ, and CAP END
-	cap302      bool
-	user        bool   // USER was given
-	nick        bool   // NICK was given, with or without a nick
-	rawNick     string // as sent
-	pass        string // the rest of PASS, a secret; empty if none
-	sasl        saslState
-	otp         *otpState // the login that waits for a one-time code
-	otpTries    int       // wrong codes so far, of all logins
-	extended    bool      // the deadline has been extended for a code
-	failed      *LoginError
-	away        string // the text of AWAY; empty if present
+	deadline time.Time // zero: no limit
+	user     bool      // USER was given
+	nick     bool      // NICK was given, with or without a nick
+	rawNick  string    // as sent
+	pass     string    // the rest of PASS, a secret; empty if none
+	sasl     saslState
+	otp      *otpState // the login that waits for a one-time code
+	otpTries int       // wrong codes so far, of all logins
+	extended bool      // the deadline has been extended for a code
+	failed   *LoginError
+	away     string // the text of AWAY; empty if present
 }
 
 // cmdPass takes the rest of the line, spaces included: irssi and others never write a
@@ -84,8 +81,8 @@ func (c *conn) cmdUser(ctx context.Context, _ *irc.Message) error {
 // tryRegister completes the registration if nothing is missing, logging in with PASS if
 // there was no SASL.
 func (c *conn) tryRegister(ctx context.Context) error {
-	r := &c.reg
-	if c.registered || !r.nick || !r.user || r.negotiating || r.otp != nil {
+	r := c.reg
+	if c.registered || !r.nick || !r.user || c.negotiating || r.otp != nil {
 		return nil
 	}
 	if c.session == nil {
@@ -106,7 +103,7 @@ func (c *conn) welcome(ctx context.Context) error {
 	c.endResponse() // the welcome is no answer to the command that triggered it
 	c.registered = true
 	c.member = c.srv.roster.Attach(c.user, c.inbox, c.reg.away, c.listen.Secure)
-	c.reg = registration{begun: true, cap302: c.reg.cap302}
+	c.reg, c.negotiating = nil, false
 	c.user = c.member.User
 	c.srv.count.strangers.Add(-1)
 	if c.bot = c.session.Bot(); c.bot {

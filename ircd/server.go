@@ -10,7 +10,6 @@ import (
 	"io"
 	"net"
 	"net/netip"
-	"sync"
 	"sync/atomic"
 	"time"
 
@@ -130,19 +129,19 @@ func (s *Server) dateOf(moment time.Time) time.Time { return s.now().Add(-time.S
 // and the error is nil. If the listener is closed first, connections stay until they end
 // by themselves or ctx ends, and the error is the listener's.
 func (s *Server) Serve(ctx context.Context, ln net.Listener, opts ListenOptions) error {
-	stop := context.AfterFunc(ctx, func() { ln.Close() })
+	conns := &connections{open: make(map[*conn]struct{})}
+	stop := context.AfterFunc(ctx, func() { ln.Close(); conns.interrupt() })
 	defer stop()
 
-	var conns sync.WaitGroup
-	err := s.accept(ctx, ln, opts, &conns)
+	err := s.accept(ctx, ln, opts, conns)
 	ln.Close()
-	conns.Wait()
+	conns.running.Wait()
 	s.crew.Wait()
 	return err
 }
 
 // accept runs until ctx ends (nil) or the listener is closed.
-func (s *Server) accept(ctx context.Context, ln net.Listener, opts ListenOptions, conns *sync.WaitGroup) error {
+func (s *Server) accept(ctx context.Context, ln net.Listener, opts ListenOptions, conns *connections) error {
 	const maxPause = time.Second
 	pause := 5 * time.Millisecond
 	for {
@@ -151,8 +150,8 @@ func (s *Server) accept(ctx context.Context, ln net.Listener, opts ListenOptions
 		case err == nil:
 			pause = 5 * time.Millisecond
 			s.count.accepted.Add(1)
-			conns.Go(func() {
-				_ = Recover(&s.log, func() error { s.serve(ctx, nc, opts); return nil })
+			conns.running.Go(func() {
+				_ = Recover(&s.log, func() error { s.serve(ctx, nc, opts, conns); return nil })
 			})
 		case ctx.Err() != nil:
 			return nil
@@ -174,7 +173,7 @@ func (s *Server) accept(ctx context.Context, ln net.Listener, opts ListenOptions
 
 // serve runs on the connection's own goroutine from accept to close. A panic there ends
 // that connection only.
-func (s *Server) serve(ctx context.Context, nc net.Conn, opts ListenOptions) {
+func (s *Server) serve(ctx context.Context, nc net.Conn, opts ListenOptions, conns *connections) {
 	defer nc.Close()
 	addr := transport.RemoteIP(nc)
 	release, err := s.slots.take(addr)
@@ -201,7 +200,9 @@ func (s *Server) serve(ctx context.Context, nc net.Conn, opts ListenOptions) {
 		}
 		return
 	}
-	newConn(s, nc, addr, opts).run(ctx)
+	c := newConn(s, nc, addr, opts)
+	defer conns.add(c)()
+	c.run(ctx)
 }
 
 // refuse tells a connection that it exceeds a limit, unless its address reconnects in a

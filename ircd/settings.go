@@ -87,7 +87,7 @@ func (c *conn) offersChanged(before, now []bool) {
 		switch {
 		case !c.caps.has(capNotify):
 		case is:
-			c.capLine("NEW", k.word(c, c.reg.cap302))
+			c.capLine("NEW", k.word(c, c.cap302))
 		default:
 			c.capLine("DEL", k.name)
 		}

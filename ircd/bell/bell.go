@@ -21,20 +21,24 @@ func (b Bell) Ring() {
 // Pull is one of several that ring the same bell. To wait for the bell alone and then look who
 // has rung costs a fraction of a select over as many channels. The zero Pull rings none.
 type Pull struct {
-	Bell Bell // static
-	// Crew, if it is set, calls Answer before the bell is rung, which it is if Answer returns
-	// false. Answer must not wait, and calls Rung if it does what the pull is for. Static.
+	Bell   Bell    // static
+	Helper *Helper // static; nil: none
+	rung   atomic.Bool
+}
+
+// Helper is who answers a pull before the bell is rung: Crew calls Answer, and the bell is rung if
+// that returns false. Answer must not wait, and calls Rung if it does what the pull is for.
+type Helper struct {
 	Crew   *Crew
 	Answer func() bool
-	rung   atomic.Bool
 }
 
 // Ring never blocks, and may be called by any goroutine.
 func (p *Pull) Ring() {
 	switch {
 	case p.Bell == nil || p.rung.Swap(true):
-	case p.Crew != nil:
-		p.Crew.call(p)
+	case p.Helper != nil:
+		p.Helper.Crew.call(p)
 	default:
 		p.Bell.Ring()
 	}

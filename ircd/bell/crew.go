@@ -46,7 +46,7 @@ func (c *Crew) work() {
 			return
 		}
 		for _, p := range some[:n] {
-			if !p.Answer() {
+			if !p.Helper.Answer() {
 				p.Bell.Ring()
 			}
 		}
