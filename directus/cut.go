@@ -1,6 +1,8 @@
 package directus
 
 import (
+	"bytes"
+	"encoding/json"
 	"fmt"
 	"io"
 	"strconv"
@@ -45,14 +47,21 @@ func CutText(s string) (text string, more int) {
 const (
 	leastChunk = 512
 	readChunk  = 16 << 10
+	// maxTrusted is up to how long a text may say that it is, to be given all its memory at once.
+	maxTrusted = 256 << 10
 )
 
 // readCut reads a JSON text and cuts its strings at MaxString, and those of related items
 // at related. If more than most bytes remain it fails with ErrTooLarge. It never holds more
-// than that.
-func readCut(r io.Reader, most, related int) ([]byte, error) {
+// than that. size is how long the text is said to be; negative: nobody has said it.
+func readCut(r io.Reader, size int64, most, related int) ([]byte, error) {
 	c := cutter{limit: MaxString, related: related}
-	chunk := make([]byte, min(leastChunk, most+1))
+	first := leastChunk
+	if size > leastChunk { // and no more memory than a text may take that nobody has sent yet
+		first = readChunk
+		c.out = make([]byte, 0, min(size, int64(most), maxTrusted))
+	}
+	chunk := make([]byte, min(first, most+1))
 	for {
 		n, err := r.Read(chunk)
 		c.take(chunk[:n])
@@ -211,4 +220,108 @@ func (c *cutter) end() {
 	}
 	c.out = append(c.out, '"')
 	c.inString = false
+}
+
+// Members gives the members of a JSON object to yield, one after the other. A value is a part of
+// object as it is written: nothing is copied, and nothing decoded. The result is false if object
+// is none, or has no end. That it is well-formed otherwise, the caller has to know.
+func Members(object []byte, yield func(name, value []byte)) bool {
+	return eachPart(object, '{', '}', func(p []byte) (rest []byte) {
+		name, rest := cutValue(p)
+		rest = bytes.TrimLeft(rest, jsonSpace)
+		if p[0] != '"' || len(rest) == 0 || rest[0] != ':' {
+			return nil
+		}
+		value, rest := cutValue(bytes.TrimLeft(rest[1:], jsonSpace))
+		if len(value) == 0 {
+			return nil
+		}
+		if bytes.IndexByte(name, '\\') < 0 {
+			yield(name[1:len(name)-1], value)
+			return rest
+		}
+		var decoded string
+		if json.Unmarshal(name, &decoded) != nil {
+			return nil
+		}
+		yield([]byte(decoded), value)
+		return rest
+	})
+}
+
+// elements gives the elements of a JSON list to yield, as Members does.
+func elements(list []byte, yield func(value []byte)) bool {
+	return eachPart(list, '[', ']', func(p []byte) []byte {
+		value, rest := cutValue(p)
+		if len(value) == 0 {
+			return nil
+		}
+		yield(value)
+		return rest
+	})
+}
+
+// jsonSpace is what may stand between the values of a JSON text.
+const jsonSpace = " \t\r\n"
+
+// eachPart calls take with what follows the opening bracket and each comma of an object or a list.
+// take returns what follows the part, or nothing if there is none.
+func eachPart(p []byte, opening, closing byte, take func(p []byte) (rest []byte)) bool {
+	p = bytes.TrimLeft(p, jsonSpace)
+	if len(p) == 0 || p[0] != opening {
+		return false
+	}
+	p = bytes.TrimLeft(p[1:], jsonSpace)
+	if len(p) > 0 && p[0] == closing {
+		return true
+	}
+	for len(p) > 0 {
+		p = bytes.TrimLeft(take(p), jsonSpace)
+		switch {
+		case len(p) == 0:
+		case p[0] == closing:
+			return true
+		case p[0] == ',':
+			p = bytes.TrimLeft(p[1:], jsonSpace)
+		default:
+			return false
+		}
+	}
+	return false
+}
+
+// cutValue cuts the first value off a JSON text; it is empty if there is none, or it has no end.
+func cutValue(p []byte) (value, rest []byte) {
+	for i, depth := 0, 0; i < len(p); i++ {
+		switch p[i] {
+		case '"':
+			for i++; i < len(p) && p[i] != '"'; i++ {
+				if p[i] == '\\' {
+					i++
+				}
+			}
+			if i >= len(p) {
+				return nil, nil
+			}
+		case '{', '[':
+			depth++
+			continue
+		case '}', ']':
+			if depth == 0 {
+				return p[:i], p[i:]
+			}
+			depth--
+		case ',', ':', ' ', '\t', '\r', '\n':
+			if depth == 0 {
+				return p[:i], p[i:]
+			}
+			continue
+		default: // of a number or a word, which ends in front of one of these
+			continue
+		}
+		if depth == 0 {
+			return p[:i+1], p[i+1:]
+		}
+	}
+	return nil, nil
 }

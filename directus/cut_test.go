@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"runtime"
+	"slices"
 	"strings"
 	"testing"
 	"testing/iotest"
@@ -105,7 +106,7 @@ func TestReadCutHoldsNoMore(t *testing.T) {
 	}
 	var before, after runtime.MemStats
 	runtime.ReadMemStats(&before)
-	out, err := readCut(long(), 1<<20, MaxString)
+	out, err := readCut(long(), -1, 1<<20, MaxString)
 	runtime.ReadMemStats(&after)
 	if err != nil || len(out) > MaxString+100 {
 		t.Errorf("%d bytes, %v", len(out), err)
@@ -113,13 +114,13 @@ func TestReadCutHoldsNoMore(t *testing.T) {
 	if used := after.TotalAlloc - before.TotalAlloc; used > 8*MaxString {
 		t.Errorf("%d bytes were allocated", used)
 	}
-	if _, err := readCut(long(), MaxString/2, MaxString); !errors.Is(err, ErrTooLarge) {
+	if _, err := readCut(long(), -1, MaxString/2, MaxString); !errors.Is(err, ErrTooLarge) {
 		t.Error(err)
 	}
 	if _, err := readWhole(long(), 1<<20); !errors.Is(err, ErrTooLarge) {
 		t.Error(err)
 	}
-	if _, err := readCut(iotest.TimeoutReader(long()), 1<<20, MaxString); err == nil {
+	if _, err := readCut(iotest.TimeoutReader(long()), -1, 1<<20, MaxString); err == nil {
 		t.Error("no error")
 	}
 }
@@ -139,12 +140,69 @@ func TestSmallFramesTakeLittle(t *testing.T) {
 	var before, after runtime.MemStats
 	runtime.ReadMemStats(&before)
 	for range times {
-		if out, err := readCut(strings.NewReader(frame), maxKept, MaxRelated); err != nil || string(out) != frame {
+		if out, err := readCut(strings.NewReader(frame), -1, maxKept, MaxRelated); err != nil || string(out) != frame {
 			t.Fatalf("got %q, %v", out, err)
 		}
 	}
 	runtime.ReadMemStats(&after)
 	if each := (after.TotalAlloc - before.TotalAlloc) / times; each > 2<<10 {
 		t.Errorf("%d bytes for a frame of %d", each, len(frame))
+	}
+}
+
+// What Members and elements give is what encoding/json finds.
+func TestMembers(t *testing.T) {
+	for text, want := range map[string]string{
+		`{}`:    ``,
+		` { } `: ``,
+		`{"a":1,"b":"x\"},{","c":[{"d":"]"},2],"e":{"f":{}},"g":null}`: `a=1 b="x\"},{" c=[{"d":"]"},2] e={"f":{}} g=null `,
+		"{ \"a\" :\t-1.5e3 ,\r\n\"b\": true }":                         `a=-1.5e3 b=true `,
+		`{"\u0061\"b":"\\"}`:                                           `a"b="\\" `,
+		`{"a":"ünï","a":2}`:                                            `a="ünï" a=2 `,
+		`[]`:                                                           `none`, `7`: `none`, `null`: `none`, ``: `none`, `{`: `none`, `{"a"`: `none`, `{"a":`: `none`, `{"a":1`: `none`,
+		`{"a":"b}`: `none`, `{"a":[1}`: `none`, `{"a":{"b":1}`: `none`, `{"a" 1}`: `none`, `{a:1}`: `none`, `{"a":1 "b":2}`: `none`, `{,}`: `none`, `{"a":1,}`: `none`,
+	} {
+		got := ""
+		if !Members([]byte(text), func(name, value []byte) { got += string(name) + "=" + string(value) + " " }) {
+			got = "none"
+		}
+		if got != want {
+			t.Errorf("%s has %s, want %s", text, got, want)
+		}
+		if want == "none" || text == `{"a":"ünï","a":2}` {
+			continue
+		}
+		var members map[string]json.RawMessage
+		if err := json.Unmarshal([]byte(text), &members); err != nil {
+			t.Fatal(text, err)
+		}
+		Members([]byte(text), func(name, value []byte) {
+			if string(members[string(name)]) != string(value) {
+				t.Errorf("%s: %s is %s, want %s", text, name, value, members[string(name)])
+			}
+		})
+	}
+	var got []string
+	if !elements([]byte(` [1, "a,]" ,{"b":[]},[[2]] ]`), func(value []byte) { got = append(got, string(value)) }) {
+		t.Error("a list is none")
+	}
+	if want := []string{`1`, `"a,]"`, `{"b":[]}`, `[[2]]`}; !slices.Equal(got, want) {
+		t.Errorf("elements %q, want %q", got, want)
+	}
+	if elements([]byte(`{}`), func([]byte) {}) || elements([]byte(`[1`), func([]byte) {}) {
+		t.Error("what is no list is one")
+	}
+}
+
+// How long an answer says that it is changes nothing in what is read.
+func TestCutOfASaidSize(t *testing.T) {
+	text := `{"data":["` + strings.Repeat("x", 3*readChunk) + `"]}`
+	for _, size := range []int64{-1, 0, 1, int64(len(text)), 1 << 40} {
+		if out, err := readCut(strings.NewReader(text), size, 1<<20, MaxString); err != nil || string(out) != text {
+			t.Errorf("%d bytes, said to be %d: %d, %v", len(text), size, len(out), err)
+		}
+		if _, err := readCut(strings.NewReader(text), size, len(text)-1, MaxString); !errors.Is(err, ErrTooLarge) {
+			t.Errorf("more than may be, said to be %d: %v", size, err)
+		}
 	}
 }

@@ -10,7 +10,7 @@ import (
 	"strings"
 )
 
-// Items reads a collection into out, a pointer to a slice. Keys may be 64-bit numbers:
+// Items reads a collection into out, a pointer to a slice or an Each. Keys may be 64-bit numbers:
 // decode them into json.Number, json.RawMessage or a struct of yours; numbers in
 // interface values become json.Number. Strings are cut at MaxString unless q.Whole.
 // Directus answers CodeForbidden for an unknown collection as for a missing right.
@@ -23,6 +23,21 @@ func (a *Account) Items(ctx context.Context, collection string, q Query, out any
 		return fmt.Errorf("read items of %s: %w", collection, err)
 	}
 	return nil
+}
+
+// Each is an out for Items that takes the items one by one, as Directus wrote them. It must not
+// keep the bytes. Its first error ends the reading.
+type Each func(item []byte) error
+
+func (take Each) decode(list []byte) (err error) {
+	if !elements(list, func(item []byte) {
+		if err == nil {
+			err = take(item)
+		}
+	}) {
+		err = errors.New("decode answer: not a list")
+	}
+	return err
 }
 
 // itemsPath is the route of a collection. System collections have routes of their own:

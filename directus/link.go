@@ -175,7 +175,7 @@ func readFrame(conn *websocket.Conn) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	return readCut(r, maxKept, MaxRelated)
+	return readCut(r, -1, maxKept, MaxRelated)
 }
 
 // take decodes and dispatches a frame. false means that the link has ended: no later frame

@@ -111,7 +111,7 @@ func (c *Client) once(ctx context.Context, k call) (err error) {
 	if k.header != nil {
 		*k.header = resp.Header
 	}
-	body, err := c.body(resp.Body, k)
+	body, err := c.body(resp, k)
 	switch {
 	case errors.Is(err, ErrTooLarge):
 		return fmt.Errorf("%w: %w", ErrUnavailable, err)
@@ -137,6 +137,9 @@ func (c *Client) once(ctx context.Context, k call) (err error) {
 	case string(data) == "null" && !k.changes(): // Directus sends [] for no rows
 		return notAnAnswer(resp)
 	}
+	if each, ok := k.out.(Each); ok {
+		return each.decode(data)
+	}
 	if err := decodeJSON(data, k.out); err != nil {
 		return fmt.Errorf("decode answer: %w", err)
 	}
@@ -144,18 +147,18 @@ func (c *Client) once(ctx context.Context, k call) (err error) {
 }
 
 // body reads the answer to a call and cuts its strings as the call asks for.
-func (c *Client) body(r io.Reader, k call) ([]byte, error) {
+func (c *Client) body(resp *http.Response, k call) ([]byte, error) {
 	most, related := c.most, MaxString
 	if k.most > 0 {
 		most = min(most, k.most)
 	}
 	if k.whole {
-		return readWhole(r, most)
+		return readWhole(resp.Body, most)
 	}
 	if k.cutRelated {
 		related = MaxRelated
 	}
-	return readCut(r, most, related)
+	return readCut(resp.Body, resp.ContentLength, most, related)
 }
 
 func (c *Client) request(ctx context.Context, k call) (*http.Request, error) {
@@ -190,15 +193,17 @@ func (c *Client) request(ctx context.Context, k call) (*http.Request, error) {
 	return req, nil
 }
 
-// dataOf is the "data" member of an answer.
-func dataOf(resp *http.Response, body []byte) (json.RawMessage, error) {
-	var answer struct {
-		Data json.RawMessage `json:"data"`
-	}
-	if err := json.Unmarshal(body, &answer); err != nil || answer.Data == nil {
+// dataOf is the "data" member of an answer, a part of body.
+func dataOf(resp *http.Response, body []byte) (data json.RawMessage, err error) {
+	found := json.Valid(body) && Members(body, func(name, value []byte) {
+		if string(name) == "data" {
+			data = value
+		}
+	})
+	if !found || data == nil {
 		return nil, notAnAnswer(resp)
 	}
-	return answer.Data, nil
+	return data, nil
 }
 
 // notAnAnswer is the error for a successful answer that did not come from Directus, but for

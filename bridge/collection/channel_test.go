@@ -62,7 +62,7 @@ func TestGroupChannels(t *testing.T) {
 	if want := []string{"id", "text", "user_created", "date_created", "room"}; !reflect.DeepEqual(groups[dev][0].Query, want) {
 		t.Errorf("fields %q, want %q", groups[dev][0].Query, want)
 	}
-	r, err := parseRow(json.RawMessage(`{"id":1,"room":"dev","text":"x"}`), guideFields, nil)
+	r, err := parseRow(json.RawMessage(`{"id":1,"room":"dev","text":"x"}`), guideFields, nil, nil)
 	if err != nil || !dev.Matches(r) || ops.Matches(r) {
 		t.Errorf("row of #dev: error %v, matches #dev %v, #ops %v", err, dev.Matches(r), ops.Matches(r))
 	}
@@ -111,7 +111,7 @@ func TestEqualityOfText(t *testing.T) {
 			plain = append(plain, string(r)...)
 		}
 		plain = append(plain, '"')
-		r, err := parseRow(json.RawMessage(`{"id":1,"channel":`+string(plain)+`}`), Fields{Text: "text", Author: "author", Date: "date"}, nil)
+		r, err := parseRow(json.RawMessage(`{"id":1,"channel":`+string(plain)+`}`), Fields{Text: "text", Author: "author", Date: "date"}, nil, nil)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -128,7 +128,7 @@ func TestSoftDelete(t *testing.T) {
 		`{"id":1,"f":"archived"}`: true, `{"id":1,"f":true}`: true, `{"id":1,"f":0}`: true, `{"id":1,"f":""}`: true,
 		`{"id":1}`: false, `{"id":1,"f":null}`: false, `{"id":1,"f":false}`: false, `{"id":1,"f":1}`: false, `{"id":1,"f":"Archived"}`: false,
 	} {
-		r, err := parseRow([]byte(item), guideFields, nil)
+		r, err := parseRow([]byte(item), guideFields, nil, nil)
 		if err != nil || c.Deleted(r) != want || c.Matches(r) == want {
 			t.Errorf("%s: deleted %v, shown %v, %v", item, c.Deleted(r), c.Matches(r), err)
 		}
@@ -136,7 +136,7 @@ func TestSoftDelete(t *testing.T) {
 	for item, want := range map[string]string{
 		`{"id":1,"f":"x"}`: `{"f":"true"}`, `{"id":1,"f":false}`: `{"f":true}`, `{"id":1,"f":null}`: `{"f":true}`, `{"id":1,"f":3}`: `{"f":true}`,
 	} {
-		r, _ := parseRow([]byte(item), guideFields, nil)
+		r, _ := parseRow([]byte(item), guideFields, nil, nil)
 		if got, err := json.Marshal((&SoftDelete{Field: "f", Values: []string{"true"}}).Mark(r)); err != nil || string(got) != want {
 			t.Errorf("%s: set %s, want %s: %v", item, got, want, err)
 		}

@@ -24,6 +24,8 @@ type Group struct {
 	Filter directus.Filter
 	// Query lists the fields to ask for in every read and subscription.
 	Query []string
+	// compared lists the fields of a row by whose values channels are told apart.
+	compared []string
 	// Dates is shared by all groups that read the same date field, also across a change
 	// of the configuration.
 	Dates *Dates
@@ -109,6 +111,7 @@ func (g *Group) Prepare() {
 		g.Index = indexOf(g.Channels)
 	} else {
 		defer g.ask(g.Index.Field)
+		g.compared = append(g.compared, g.Index.Field)
 	}
 	g.Query = []string{g.Fields.Key(), g.Fields.Text, g.Fields.Author, g.Fields.Date}
 	if g.Fields.Recipient != "" {
@@ -124,9 +127,11 @@ func (g *Group) Prepare() {
 		g.Common, g.Asked = g.Common && plain && !c.Private, append(g.Asked, fields...)
 		for _, eq := range c.Equal {
 			g.ask(eq.field)
+			g.compared = append(g.compared, eq.field)
 		}
 		if c.SoftDelete != nil {
 			g.ask(c.SoftDelete.Field)
+			g.compared = append(g.compared, c.SoftDelete.Field)
 		}
 		if len(c.Filter) > 0 {
 			filters = append(filters, directus.Filter(c.Filter))

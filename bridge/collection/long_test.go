@@ -21,7 +21,7 @@ func TestRowOfLongTexts(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	r, err := parseRow(raw, fields, nil)
+	r, err := parseRow(raw, fields, nil, nil)
 	if err != nil {
 		t.Fatal(err)
 	}

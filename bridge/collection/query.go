@@ -2,7 +2,6 @@ package collection
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"slices"
@@ -50,16 +49,14 @@ func ReadPlaces(ctx context.Context, account *directus.Account, g *Group, q dire
 }
 
 func read(ctx context.Context, account *directus.Account, g *Group, q directus.Query) (rows []Row, bytes int, err error) {
-	var items []json.RawMessage
-	if err := account.Items(ctx, g.Collection, q, &items); err != nil {
+	rows = make([]Row, 0, max(0, min(q.Limit, MaxPage)))
+	err = account.Items(ctx, g.Collection, q, directus.Each(func(item []byte) error {
+		r, err := g.Parse(item)
+		rows, bytes = append(rows, r), bytes+len(item)
+		return err
+	}))
+	if err != nil {
 		return nil, 0, fmt.Errorf("read collection %s: %w", g.Collection, err)
-	}
-	rows = make([]Row, len(items))
-	for i, raw := range items {
-		if rows[i], err = g.Parse(raw); err != nil {
-			return nil, 0, fmt.Errorf("collection %s: %w", g.Collection, err)
-		}
-		bytes += len(raw)
 	}
 	return rows, bytes, nil
 }

@@ -4,10 +4,11 @@ import (
 	"bytes"
 	"cmp"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"hash/fnv"
 	"io"
-	"maps"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -43,9 +44,9 @@ type Row struct {
 	More int
 	// Reply is the row that this one answers, as far as the user may read it.
 	Reply *Row
-	// Values holds the raw fields, by which channels are told apart. Those longer than
-	// maxKeptValue are not among them, except for the key; of a long list of files it
-	// holds the beginning.
+	// Values holds the raw fields by which channels are told apart, and the others that are
+	// no part of every message. None is longer than maxKeptValue but that of the files, which
+	// holds the beginning of a long list.
 	Values map[string]json.RawMessage
 }
 
@@ -61,35 +62,55 @@ const (
 	maxKeptFiles = 10 * maxFiles
 )
 
-func parseRow(raw json.RawMessage, f Fields, zone *time.Location) (Row, error) {
-	var values map[string]json.RawMessage
-	if err := json.Unmarshal(raw, &values); err != nil {
-		return Row{}, fmt.Errorf("read item: %w", err)
-	}
-	r := Row{Values: values, Key: values[f.Key()]}
-	if r.ID = idOf(r.Key); r.ID == "" {
+// parseRow makes a row of a well-formed item. compared are the fields of f whose raw values are
+// wanted too.
+func parseRow(item []byte, f Fields, zone *time.Location, compared []string) (Row, error) {
+	var r Row
+	var answered []byte
+	whole := directus.Members(item, func(field, value []byte) {
+		is := func(name string) bool { return name != "" && string(field) == name }
+		part := true
+		switch { // a part of a message, which one field may be twice
+		case is(f.Reply):
+			answered = value
+			return
+		case is(f.Files):
+			value, part = clipFiles(value), false
+		case is(f.Key()):
+			r.Key, r.ID = bytes.Clone(value), idOf(value)
+		case is(f.Text):
+			r.Text, r.More = directus.CutText(Scalar(value))
+		case is(f.Date):
+			r.RawDate = Scalar(value)
+			r.Date = ParseDateIn(r.RawDate, zone)
+		case is(f.Author):
+			r.Author = related(value)
+		case is(f.Recipient):
+			r.Recipient = related(value)
+		case is(f.Kind):
+			r.Notice = Scalar(value) == KindNotice
+		default:
+			part = false
+		}
+		if part && !slices.Contains(compared, string(field)) || len(value) > maxKeptValue && !is(f.Files) {
+			return
+		}
+		if r.Values == nil {
+			r.Values = map[string]json.RawMessage{}
+		}
+		r.Values[string(field)] = bytes.Clone(value)
+	})
+	switch {
+	case !whole:
+		return Row{}, errors.New("read item: not an item")
+	case r.ID == "":
 		return Row{}, fmt.Errorf("read item: no primary key %q in it", f.Key())
 	}
-	r.RawDate = Scalar(values[f.Date])
-	r.Date = ParseDateIn(r.RawDate, zone)
-	r.Text, r.More = directus.CutText(Scalar(values[f.Text]))
-	if f.Files != "" {
-		values[f.Files] = clipFiles(values[f.Files])
-	}
-	maps.DeleteFunc(values, func(name string, value json.RawMessage) bool {
-		return len(value) > maxKeptValue && name != f.Key() && name != f.Files && name != f.Reply
-	})
-	r.Author = related(values[f.Author])
-	if f.Recipient != "" {
-		r.Recipient = related(values[f.Recipient])
-	}
-	r.Notice = f.Kind != "" && Scalar(values[f.Kind]) == KindNotice
-	if f.Reply != "" {
-		if answered, err := parseRow(values[f.Reply], f.bare(), zone); err == nil {
-			answered.Text, answered.More = text.Clip(answered.Text, text.MaxQuoted), 0
-			r.Reply = &answered
+	if answered != nil {
+		if q, err := parseRow(answered, f.bare(), zone, compared); err == nil {
+			q.Text, q.More = text.Clip(q.Text, text.MaxQuoted), 0
+			r.Reply = &q
 		}
-		delete(values, f.Reply)
 	}
 	return r, nil
 }
@@ -137,8 +158,8 @@ func (r Row) WithoutTexts() Row {
 // Parse reads an item of the group, and learns from its date. Only an item without a key is an
 // error: any other field may be missing, null or of another type, as Directus checks little of
 // what other programs write.
-func (g *Group) Parse(raw json.RawMessage) (Row, error) {
-	r, err := parseRow(raw, g.Fields, g.Dates.Zone)
+func (g *Group) Parse(raw []byte) (Row, error) {
+	r, err := parseRow(raw, g.Fields, g.Dates.Zone, g.compared)
 	if err == nil {
 		g.Dates.learn(r)
 		r.Notice = r.Notice || g.Dates.Notices.has(r)

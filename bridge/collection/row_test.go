@@ -21,7 +21,7 @@ func TestParseRow(t *testing.T) {
 		`{"id":1,"text":"zone","date_created":"2026-11-23T15:18:39+02:00"}`:                        {ID: "1", Text: "zone", Date: at},
 		`{"id":1,"text":["x"],"user_created":[],"date_created":{"x":"2026-11-23T15:18:39+02:00"}}`: {ID: "1"},
 	} {
-		got, err := parseRow(json.RawMessage(item), guideFields, nil)
+		got, err := parseRow(json.RawMessage(item), guideFields, nil, nil)
 		if err != nil {
 			t.Errorf("%s: %v", item, err)
 		}
@@ -30,7 +30,7 @@ func TestParseRow(t *testing.T) {
 		}
 	}
 	for _, item := range []string{``, `{}`, `[]`, `null`, `7`, `{"id":null}`, `{"id":{}}`, `{"id":1`} {
-		if got, err := parseRow(json.RawMessage(item), guideFields, nil); err == nil {
+		if got, err := parseRow(json.RawMessage(item), guideFields, nil, nil); err == nil {
 			t.Errorf("%s: got %+v, want an error", item, got)
 		}
 	}
@@ -42,7 +42,7 @@ func FuzzParseRow(f *testing.F) {
 	f.Add(`{"id":"3f6b2c3e-0000-4000-8000-000000000000","text":null,"user_created":null,"date_created":null}`)
 	f.Add(`{"id":1e400,"text":{"a":1},"user_created":[7],"date_created":"99999-01-01T00:00:00Z","reply_to":{"id":2,"text":"q"}}`)
 	f.Fuzz(func(t *testing.T, item string) {
-		r, err := parseRow(json.RawMessage(item), guideFields, nil)
+		r, err := parseRow(json.RawMessage(item), guideFields, nil, nil)
 		if err != nil {
 			return
 		}
@@ -83,7 +83,7 @@ func TestRowKeepsLittle(t *testing.T) {
 	long, file := strings.Repeat("x", 2000), `"3d4b8e0e-7f5c-4b83-9a37-0a2a6a1f3c11"`
 	files := "[" + strings.Repeat(file+",", 5000) + file + "]"
 	raw := `{"id":"` + long + `","text":"` + long + `","status":"` + long + `","room":"dev","files":` + files + `,"answers":{"id":"a","text":"` + long + `"}}`
-	r, err := parseRow(json.RawMessage(raw), Fields{Text: "text", Files: "files", Reply: "answers"}, nil)
+	r, err := parseRow(json.RawMessage(raw), Fields{Text: "text", Files: "files", Reply: "answers"}, nil, nil)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -204,8 +204,9 @@ func (s *Scan) room() int {
 
 // sort orders rows that are equal as they are given.
 func (s *Scan) sort(rows []Row) {
-	slices.SortStableFunc(rows, CompareRows)
+	order := CompareRows
 	if s.Down {
-		slices.Reverse(rows)
+		order = func(a, b Row) int { return CompareRows(b, a) }
 	}
+	slices.SortStableFunc(rows, order) // they nearly always are in order, which is soon seen
 }
