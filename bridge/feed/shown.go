@@ -1,6 +1,7 @@
 package feed
 
 import (
+	"container/heap"
 	"slices"
 	"time"
 
@@ -32,16 +33,43 @@ const (
 // feed guards it.
 type shownRows struct {
 	rows  map[string]*shownRow // by row id
+	byAge byAge                // the same rows
 	bytes int
 	gone  []goneRow // the latest, oldest first
 }
 
 // shownRow is a row as it was shown last.
 type shownRow struct {
+	id      string
+	rank    int       // its place in byAge
 	written time.Time // the moment
 	content uint64    // see ContentOf
 	places  []place
 	size    int // as counted in shownRows.bytes
+}
+
+// byAge is a heap of rows, of which the first was written before all others.
+type byAge []*shownRow
+
+func (h byAge) Len() int           { return len(h) }
+func (h byAge) Less(i, j int) bool { return h[i].written.Before(h[j].written) }
+func (h byAge) Swap(i, j int) {
+	h[i], h[j] = h[j], h[i]
+	h[i].rank, h[j].rank = i, j
+}
+
+func (h *byAge) Push(row any) {
+	s := row.(*shownRow)
+	s.rank = len(*h)
+	*h = append(*h, s)
+}
+
+func (h *byAge) Pop() any {
+	last := len(*h) - 1
+	s := (*h)[last]
+	(*h)[last] = nil
+	*h = (*h)[:last]
+	return s
 }
 
 // place is a channel in which a row is, or was, shown.
@@ -74,16 +102,16 @@ type goneRow struct {
 func newShownRows() shownRows { return shownRows{rows: map[string]*shownRow{}} }
 
 func (rs *shownRows) clone() shownRows {
-	rows := make(map[string]*shownRow, len(rs.rows))
+	rows, sorted := make(map[string]*shownRow, len(rs.rows)), make(byAge, len(rs.byAge))
 	for id, s := range rs.rows {
 		row := *s
 		row.places = slices.Clone(s.places)
 		for i := range row.places {
 			row.places[i].edits = slices.Clone(row.places[i].edits)
 		}
-		rows[id] = &row
+		rows[id], sorted[row.rank] = &row, &row
 	}
-	return shownRows{rows, rs.bytes, slices.Clone(rs.gone)}
+	return shownRows{rows, sorted, rs.bytes, slices.Clone(rs.gone)}
 }
 
 // put remembers the message of a row in a channel; what is known of the row in other channels
@@ -94,12 +122,8 @@ func (rs *shownRows) put(r collection.Row, written time.Time, content uint64, c 
 		rs.forget(r.ID)
 		return
 	}
-	s := rs.rows[r.ID]
-	if s == nil {
-		s = &shownRow{}
-		rs.rows[r.ID] = s
-	}
-	s.written, s.content = written, content
+	s := rs.row(r.ID, written)
+	s.content = content
 	if p := s.place(c); p != nil {
 		p.message, p.state = message, visible
 	} else {
@@ -112,8 +136,8 @@ func (rs *shownRows) put(r collection.Row, written time.Time, content uint64, c 
 func (rs *shownRows) inherit(id string, row *shownRow) *shownRow {
 	s := rs.rows[id]
 	if s == nil {
-		s = &shownRow{written: row.written, content: row.content}
-		rs.rows[id] = s
+		s = rs.row(id, row.written)
+		s.content = row.content
 	}
 	for _, p := range row.places {
 		if s.place(p.channel) == nil {
@@ -124,30 +148,35 @@ func (rs *shownRows) inherit(id string, row *shownRow) *shownRow {
 	return s
 }
 
+// row is the row with an id, which is made if there is none, as one that was written at a time.
+func (rs *shownRows) row(id string, written time.Time) *shownRow {
+	s := rs.rows[id]
+	if s == nil {
+		s = &shownRow{id: id, written: written}
+		rs.rows[id] = s
+		heap.Push(&rs.byAge, s)
+		return s
+	}
+	s.written = written
+	heap.Fix(&rs.byAge, s.rank)
+	return s
+}
+
 // weigh counts a row that has changed, and forgets the oldest if there are too many now.
 func (rs *shownRows) weigh(s *shownRow) {
 	rs.bytes -= s.size
 	s.size = s.cost()
 	rs.bytes += s.size
 	for len(rs.rows) > maxRemembered || rs.bytes > maxRememberedBytes {
-		rs.forget(rs.oldest())
+		rs.forget(rs.byAge[0].id)
 	}
-}
-
-func (rs *shownRows) oldest() string {
-	id, first := "", time.Time{}
-	for key, s := range rs.rows {
-		if id == "" || s.written.Before(first) {
-			id, first = key, s.written
-		}
-	}
-	return id
 }
 
 func (rs *shownRows) forget(id string) {
 	if s := rs.rows[id]; s != nil {
 		rs.bytes -= s.size
 		delete(rs.rows, id)
+		heap.Remove(&rs.byAge, s.rank)
 	}
 }
 

@@ -49,3 +49,34 @@ func TestShownRowsAreBounded(t *testing.T) {
 		}
 	}
 }
+
+// A copy of what is remembered forgets its oldest without the original, also when a row was
+// written anew.
+func TestShownRowsAreCopied(t *testing.T) {
+	now := time.Now()
+	m, c := newShownRows(), &collection.Channel{}
+	put := func(to *shownRows, id int, at time.Time) {
+		to.put(collection.Row{ID: strconv.Itoa(id)}, at, 0, c, &ircd.Message{})
+	}
+	for i := range maxRemembered {
+		put(&m, i, now.Add(time.Duration(i)*time.Second))
+	}
+	copied := m.clone()
+	put(&copied, 0, now.Add(time.Hour))
+	for i := range maxRemembered / 2 {
+		put(&copied, maxRemembered+i, now.Add(time.Duration(maxRemembered+i)*time.Second))
+	}
+	for i := range maxRemembered {
+		if m.rows[strconv.Itoa(i)] == nil {
+			t.Errorf("the original has forgotten %d", i)
+		}
+		if kept := copied.rows[strconv.Itoa(i)] != nil; kept != (i == 0 || i > maxRemembered/2) {
+			t.Errorf("the copy keeps %d: %v", i, kept)
+		}
+	}
+	for id, s := range m.rows {
+		if s.id != id || m.byAge[s.rank] != s {
+			t.Errorf("%s is %s, and not where it says", id, s.id)
+		}
+	}
+}
