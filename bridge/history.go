@@ -75,7 +75,7 @@ func (s *session) pageEvents(ctx context.Context, h *historian, list []found, wi
 	if withReactions {
 		reactions = s.member.reactionsTo(ctx, h.group, list)
 	}
-	var events []ircd.Event
+	events := make([]ircd.Event, 0, len(list))
 	for _, f := range list {
 		if h.feed != nil {
 			h.feed.Remember(f.row, h.channel, f.message) // so that the client is told if it is deleted

@@ -128,27 +128,33 @@ func (sc *rangeScan) add(ctx context.Context, rows []collection.Row, dense bool)
 	if err != nil {
 		return err
 	}
-	for _, f := range list {
-		if _, early := sc.early[f.row.ID]; !early {
-			sc.found = append(sc.found, f)
-			sc.keep(&f)
-		}
+	list = slices.DeleteFunc(list, func(f found) bool {
+		_, early := sc.early[f.row.ID]
+		return early
+	})
+	if first := len(sc.found); first == 0 {
+		sc.found = list
+	} else {
+		sc.found = append(sc.found, list...)
+	}
+	for i := range list {
+		sc.keep(&list[i])
 	}
 	return nil
 }
 
-// take returns the first n messages of the scan and those that share the time of the last of
-// them, at most maxTies, oldest first. end says that there are no more messages.
+// take takes the first n messages of the scan and those that share the time of the last of
+// them, at most maxTies, out of it, oldest first. end says that there are no more messages.
 func (sc *rangeScan) take(n int) (list []found, end bool) {
 	n = min(n, len(sc.found))
 	for most := n + maxTies; n > 0 && n < len(sc.found) && n < most && sc.found[n].sharesTime(sc.found[n-1]); {
 		n++
 	}
-	list = slices.Clone(sc.found[:n])
+	list, sc.found = sc.found[:n:n], sc.found[n:]
 	if sc.rows.Down {
 		slices.Reverse(list)
 	}
-	return list, sc.rows.Done && n == len(sc.found)
+	return list, sc.rows.Done && len(sc.found) == 0
 }
 
 // settleTimes sets the display times of rows: see collection.DisplayTime. If dense, the rows

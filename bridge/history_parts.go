@@ -230,7 +230,7 @@ func (h *historian) shown(ctx context.Context, rows []collection.Row, refs *peop
 		}
 		refs = &read
 	}
-	var list []found
+	list := make([]found, 0, len(rows))
 	for _, r := range rows {
 		m := people.ToMessage(r, h.channel, *refs, true)
 		if m.Target = h.target(); m.Text != "" && (h.feed == nil || !h.feed.IsGone(r.ID)) {

@@ -72,7 +72,10 @@ func (h *historian) planned(ctx context.Context, q ircd.HistoryQuery) (read func
 		}
 		list, end := sc.take(q.Limit)
 		came, err := h.latecomers(ctx, q.From, late)
-		return append(came, list...), end, err
+		if len(came) > 0 {
+			list = append(came, list...)
+		}
+		return list, end, err
 	}, nil
 }
 

@@ -183,9 +183,12 @@ func (s *session) pageShown(h *historian, list []found, arrived int64) {
 // fetched notes the rows of a page that the feed is still to bring, so that they are not
 // shown again. When there are too many, those of earlier pages are forgotten.
 func (j *joined) fetched(list []found) {
-	rows := make([]collection.Row, 0, len(list))
-	for _, l := range list {
-		rows = append(rows, l.row)
+	rows := func(yield func(string, time.Time) bool) {
+		for i := range list {
+			if r := &list[i].row; !yield(r.ID, r.Date) {
+				return
+			}
+		}
 	}
 	for _, id := range j.view.feed.StillToBring(j.view.reader, rows) {
 		if j.ahead == nil || len(j.ahead) >= maxOnce {

@@ -27,7 +27,11 @@ type renderedLine struct {
 // newRendering encodes the lines of an event.
 func newRendering(lines []wire.Line) *rendering {
 	r := &rendering{lines: make([]renderedLine, len(lines))}
-	var text []byte
+	size := 0
+	for i := range lines {
+		size += sizeOf(&lines[i])
+	}
+	text := make([]byte, 0, size)
 	ends := make([]int, len(lines))
 	for i := range lines {
 		l := &lines[i]
@@ -47,6 +51,18 @@ func newRendering(lines []wire.Line) *rendering {
 	}
 	r.text = text
 	return r
+}
+
+// sizeOf is about how many bytes a line takes when it is encoded.
+func sizeOf(l *wire.Line) int {
+	n := len(l.Source) + len(l.Command) + 8
+	for _, p := range l.Params {
+		n += len(p) + 1
+	}
+	for _, t := range l.Tags {
+		n += len(t.Key) + len(t.Value) + 2
+	}
+	return n
 }
 
 // piece is a rendering of some of the lines.

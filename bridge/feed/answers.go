@@ -1,6 +1,7 @@
 package feed
 
 import (
+	"iter"
 	"time"
 
 	"directus-ircd/bridge/collection"
@@ -94,8 +95,8 @@ func (f *Feed) ReadBy(r *Reader) (reached time.Time, dates map[string]time.Time)
 }
 
 // StillToBring lists the keys of those rows of a page of history that the feed has yet to
-// bring a reader, which must not be shown twice.
-func (f *Feed) StillToBring(r *Reader, rows []collection.Row) (ids []string) {
+// bring a reader, which must not be shown twice. The rows are given as their keys and dates.
+func (f *Feed) StillToBring(r *Reader, rows iter.Seq2[string, time.Time]) (ids []string) {
 	waiting := r.waiting()
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -103,11 +104,11 @@ func (f *Feed) StillToBring(r *Reader, rows []collection.Row) (ids []string) {
 	if news, awaited := f.newsFrom(); awaited && !f.cursor.set {
 		from = news // of what it has yet to read for the first time, the feed brings no more
 	}
-	for _, row := range rows {
-		_, seen := f.seen[row.ID]
-		_, waits := waiting[row.ID]
-		if waits || !seen && !row.Date.Before(from) {
-			ids = append(ids, row.ID)
+	for id, date := range rows {
+		_, seen := f.seen[id]
+		_, waits := waiting[id]
+		if waits || !seen && !date.Before(from) {
+			ids = append(ids, id)
 		}
 	}
 	return ids
