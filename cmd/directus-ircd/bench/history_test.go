@@ -14,7 +14,8 @@ import (
 )
 
 // BenchmarkHistory is the time for a page, the latest one and one from the middle of the history: by the bare REST query,
-// and by CHATHISTORY. It is also that of the backlog of 50 messages that follows a JOIN, and of TARGETS.
+// and by CHATHISTORY. It is also that of the backlog of 50 messages that follows a JOIN, where a colleague is in the
+// channel and where nobody is, and of TARGETS.
 func BenchmarkHistory(b *testing.B) {
 	c := newRealChat(b)
 	const stored = 1500
@@ -32,14 +33,15 @@ func BenchmarkHistory(b *testing.B) {
 		}
 	}
 	run("targets", func(tb testing.TB) metrics { return targets(tb, c, 60) })
-	run("backlog", func(tb testing.TB) metrics { return backlogs(tb, c, 60) })
+	run("backlog", func(tb testing.TB) metrics { return backlogs(tb, c, 60, true) })
+	run("backlog-alone", func(tb testing.TB) metrics { return backlogs(tb, c, 60, false) })
 }
 
 // history stores messages and then asks for all kinds of pages.
 func history(tb testing.TB, c chat, stored, back, limit, times int) metrics {
 	storeHistory(c, stored)
 	targets(tb, c, times)
-	backlogs(tb, c, times)
+	backlogs(tb, c, times, true)
 	return pages(tb, c, limit, back, times)
 }
 
@@ -61,7 +63,7 @@ func pages(tb testing.TB, c chat, limit, back, times int) metrics {
 	command := fmt.Sprintf("CHATHISTORY LATEST %s * %d", channel, limit)
 	for back > 0 { // to the message where the page begins
 		step := min(back, 500)
-		msgid, at, err := askPage(a.conn, a.in, command[:strings.LastIndexByte(command, ' ')+1]+fmt.Sprint(step))
+		msgid, at, err := a.asked[0].page(command[:strings.LastIndexByte(command, ' ')+1] + fmt.Sprint(step))
 		if err != nil {
 			tb.Fatal(err)
 		}
@@ -69,70 +71,100 @@ func pages(tb testing.TB, c chat, limit, back, times int) metrics {
 		query["filter[date_created][_lt]"] = []string{at}
 		command = fmt.Sprintf("CHATHISTORY BEFORE %s msgid=%s %d", channel, msgid, limit)
 	}
-	return a.compare(query, times, func() {}, command)
+	return a.compare(query, times, func(*asked) {}, command)
 }
 
 // targets asks for the time of the latest message.
 func targets(tb testing.TB, c chat, times int) metrics {
 	query := page(1)
-	return newAsking(tb, c, ircReader).compare(query, times, func() {}, "CHATHISTORY TARGETS timestamp=2020-01-01T00:00:00.000Z timestamp=2100-01-01T00:00:00.000Z 50")
+	return newAsking(tb, c, ircReader).compare(query, times, func(*asked) {}, "CHATHISTORY TARGETS timestamp=2020-01-01T00:00:00.000Z timestamp=2100-01-01T00:00:00.000Z 50")
 }
 
 // backlogs joins the channel again and again as a client that does not ask for history itself.
-func backlogs(tb testing.TB, c chat, times int) metrics {
+func backlogs(tb testing.TB, c chat, times int, colleague bool) metrics {
 	a := newAsking(tb, c, func(address string) connect {
 		return ircReaderWith("server-time message-tags batch", func() (net.Conn, error) { return net.Dial("tcp", address) })
 	})
-	return a.compare(page(50), times, func() {
-		fmt.Fprintf(a.conn, "PART %s\r\n", channel)
+	for _, d := range a.asked {
+		if colleague {
+			startReaders(tb, c.people(2)[1:], ircReader(d.addr))
+		}
+	}
+	return a.compare(page(50), times, func(d *asked) {
+		fmt.Fprintf(d.conn, "PART %s\r\n", channel)
 		for line := ""; !strings.Contains(line, " PART "); {
 			var err error
-			if line, err = a.in.ReadString('\n'); err != nil {
+			if line, err = d.in.ReadString('\n'); err != nil {
 				tb.Fatal(err)
 			}
 		}
 	}, "JOIN "+channel)
 }
 
-// asking is a client of a daemon that asks for history.
+// asking asks Directus, and daemons as their client, for history.
 type asking struct {
 	tb      testing.TB
 	address string // of Directus
 	token   string
-	conn    net.Conn
-	in      *bufio.Reader
+	asked   []*asked
+}
+
+// asked is a daemon that is asked for history.
+type asked struct {
+	name string
+	*daemon
+	conn net.Conn
+	in   *bufio.Reader
+	took []time.Duration
+	used time.Duration // of the processor
 }
 
 func newAsking(tb testing.TB, c chat, reader func(address string) connect) *asking {
 	a := &asking{tb: tb, address: c.address(), token: c.people(1)[0]}
-	var err error
-	if a.conn, _, err = reader(startDaemon(tb, c.address()).addr)(a.token); err != nil {
-		tb.Fatal(err)
+	for _, of := range builds() {
+		d := of.start(tb, c.address())
+		conn, _, err := reader(d.addr)(a.token)
+		if err != nil {
+			tb.Fatal(err)
+		}
+		tb.Cleanup(func() { conn.Close() })
+		a.asked = append(a.asked, &asked{name: of.name, daemon: d, conn: conn, in: bufio.NewReaderSize(conn, 64<<10)})
 	}
-	tb.Cleanup(func() { a.conn.Close() })
-	a.in = bufio.NewReaderSize(a.conn, 64<<10)
 	return a
 }
 
-// compare asks by a query and by a command, in turn. before is not measured.
-func (a *asking) compare(query url.Values, times int, before func(), command string) metrics {
+// page asks for a page and reads it. It returns the msgid and the time of its first message.
+func (d *asked) page(command string) (msgid, at string, err error) {
+	return askPage(d.conn, d.in, command)
+}
+
+// compare asks by a query and by a command, in turn. before is not part of the time.
+func (a *asking) compare(query url.Values, times int, before func(*asked), command string) metrics {
 	bare := a.address + "/items/" + collection + "?" + query.Encode()
-	var rest, irc []time.Duration
+	var rest []time.Duration
 	for range times {
 		start := time.Now()
 		if err := getPage(bare, a.token); err != nil {
 			a.tb.Fatal(err)
 		}
 		rest = append(rest, time.Since(start))
-		before()
-		start = time.Now()
-		if _, _, err := askPage(a.conn, a.in, command); err != nil {
-			a.tb.Fatal(err)
+		for _, d := range a.asked {
+			used := d.cpu()
+			before(d)
+			start = time.Now()
+			if _, _, err := d.page(command); err != nil {
+				a.tb.Fatal(err)
+			}
+			d.took, d.used = append(d.took, time.Since(start)), d.used+d.cpu()-used
 		}
-		irc = append(irc, time.Since(start))
 	}
-	direct, asked := median(rest), median(irc)
-	return metrics{"rest-ms": milliseconds(direct), "irc-ms": milliseconds(asked), "irc/rest": float64(asked) / float64(direct)}
+	direct := median(rest)
+	m := metrics{"rest-ms": milliseconds(direct)}
+	for _, d := range a.asked {
+		m[d.name+"-ms"], m[d.name+"/rest"] = milliseconds(median(d.took)), float64(median(d.took))/float64(direct)
+		m[d.name+"-cpu-ms"] = milliseconds(d.used) / float64(times)
+	}
+	return m
 }
 
 func getPage(query, token string) error {
