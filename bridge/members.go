@@ -28,7 +28,15 @@ func (b *Backend) admit(ctx context.Context, account *directus.Account, secret g
 	}
 	p := b.plan.Load()
 	may := rights.NewCache(account, &b.rights)
-	if err := may.Renew(ctx, nil); err != nil {
+	var info sync.WaitGroup
+	info.Go(func() { // which is kept, and needed next
+		_ = ircd.Recover(&b.opts.Logger, func() error {
+			_, err := account.Info(ctx)
+			return err
+		})
+	})
+	err := may.Renew(ctx, nil)
+	if info.Wait(); err != nil {
 		b.opts.Logger.Debug().Err(err).Msg("the user's rights are not known") // then the user's feeds are not shared
 	}
 	names := b.people.NewDirectory(account, may, people.Options{NickFields: p.NickFields, AccountField: p.AccountField, PublicURL: p.PublicURL, Life: p.Recheck})

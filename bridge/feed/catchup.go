@@ -190,6 +190,8 @@ func (f *Feed) readSince(ctx context.Context, since time.Time, use func([]collec
 		if len(rows) > 0 {
 			last = rows[len(rows)-1].Date
 		}
+		pages.Size = min(2*pages.Size, collection.MaxPage) // there is much to read
+		pages.Size = max(collection.PageSize, pages.Limit(ctx))
 	}
 	return last, nil
 }
