@@ -124,7 +124,7 @@ func (s *speech) line(text string) wire.Line {
 // messageTags are the tags of a line of a message, in a fixed order.
 func messageTags(m *Message, f form, first bool) []wire.Tag {
 	caps := f.caps
-	var tags []wire.Tag
+	tags := make([]wire.Tag, 0, 4)
 	if caps.has(capServerTime) {
 		tags = append(tags, wire.Tag{Key: "time", Value: m.Time.UTC().Format(wire.TimeFormat)})
 	}

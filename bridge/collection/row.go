@@ -7,7 +7,6 @@ import (
 	"errors"
 	"fmt"
 	"hash/fnv"
-	"io"
 	"slices"
 	"strconv"
 	"strings"
@@ -279,10 +278,10 @@ func KeyValue(id string) any {
 // ContentOf returns a hash of the row's text, but for white space, and of its files. Other
 // fields do not count: an update may be no more than a counter that a web page keeps.
 func (g *Group) ContentOf(r Row) uint64 {
-	h := fnv.New64a()
+	h, buf := fnv.New64a(), make([]byte, 0, 64) // one copy for all words
 	for word := range strings.FieldsSeq(r.Text) {
-		io.WriteString(h, word)
-		h.Write([]byte{0})
+		buf = append(append(buf[:0], word...), 0)
+		h.Write(buf)
 	}
 	if r.More > 0 {
 		fmt.Fprint(h, r.More)
