@@ -62,34 +62,17 @@ func TestRealRooms(t *testing.T) {
 		key, field("user_created", "uuid", "user-created"), field("date_created", "timestamp", "date-created"), field("text", "text"), field("place", "integer"),
 	}}, nil)
 	dx.Do("POST", "/relations", nil, map[string]any{"collection": "placed", "field": "place", "related_collection": "places", "schema": map[string]any{"on_delete": "SET NULL"}, "meta": map[string]any{}}, nil)
-	dx.AddCollection("places_members", key, field("places_id", "integer"), field("directus_users_id", "uuid"))
-	dx.Do("POST", "/relations", nil, map[string]any{"collection": "places_members", "field": "places_id", "related_collection": "places", "schema": map[string]any{"on_delete": "CASCADE"},
-		"meta": map[string]any{"one_field": "members", "junction_field": "directus_users_id"}}, nil)
-	dx.Do("POST", "/relations", nil, map[string]any{"collection": "places_members", "field": "directus_users_id", "related_collection": "directus_users", "schema": map[string]any{"on_delete": "CASCADE"},
-		"meta": map[string]any{"junction_field": "places_id"}}, nil)
-	dx.AddField("places", map[string]any{"field": "members", "type": "alias", "schema": nil, "meta": map[string]any{"special": []string{"m2m"}}})
-	base, err := url.Parse(dx.URL)
-	if err != nil {
-		t.Fatal(err)
+	for collection, alias := range membersOfPlaces {
+		dx.AddCollection(collection, key, field("places_id", "integer"), field("directus_users_id", "uuid"))
+		toPlaces, toUsers := map[string]any{"one_field": alias[0]}, map[string]any{}
+		if alias[1] == "m2m" { // what makes it that to the Directus app
+			toPlaces["junction_field"], toUsers["junction_field"] = "directus_users_id", "places_id"
+		}
+		dx.Do("POST", "/relations", nil, map[string]any{"collection": collection, "field": "places_id", "related_collection": "places", "schema": map[string]any{"on_delete": "CASCADE"}, "meta": toPlaces}, nil)
+		dx.Do("POST", "/relations", nil, map[string]any{"collection": collection, "field": "directus_users_id", "related_collection": "directus_users", "schema": map[string]any{"on_delete": "CASCADE"}, "meta": toUsers}, nil)
+		dx.AddField("places", map[string]any{"field": alias[0], "type": "alias", "schema": nil, "meta": map[string]any{"special": []string{alias[1]}}})
 	}
-	b, err := bridge.New(bridge.Options{
-		Client: directus.New(base, directus.Options{}), NickFields: []string{"first_name"}, Logger: logger(t),
-		Rooms: &rooms.Config{
-			Collection: "places", Fields: rooms.Fields{Name: "name", Topic: "topic", Archived: "archived", Member: "members"}, Members: "places_members", Room: "place",
-			Messages: collection.Config{Collection: "placed", Fields: collection.Fields{Text: "text", Author: "user_created", Date: "date_created"}},
-			Join:     rooms.JoinMember, Create: true, Limit: 100,
-		},
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer b.Close(context.Background())
-	s, err := full(b.Login(t.Context(), ircd.Credentials{Secret: directustest.AdminToken}))
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer closeSession(t, s)
-	v := &visitor{t: t, session: s}
+	b, v := atPlaces(t, dx, "places_members")
 	grantPlaces(dx)
 	if ch := v.into("#Kitchen"); ch.Name != "#kitchen" { // which it makes
 		t.Errorf("joined %+v", ch)
@@ -106,16 +89,21 @@ func TestRealRooms(t *testing.T) {
 	}
 	dx.Do("POST", "/items/placed", nil, map[string]any{"text": "hello", "place": made.ID}, nil)
 	v.awaits("* says in #buro: hello")
-	meetMember(t, dx, b, v, made.ID)
-	targets, err := s.Targets(t.Context(), time.Now().Add(-time.Hour), time.Now().Add(time.Hour), 10)
+	meetMember(t, dx, b, v, made.ID, "places_members")
+	t.Run("one to many", func(t *testing.T) {
+		b, v := atPlaces(t, dx, "places_guests")
+		v.into("#buro")
+		meetMember(t, dx, b, v, made.ID, "places_guests")
+	})
+	targets, err := v.session.Targets(t.Context(), time.Now().Add(-time.Hour), time.Now().Add(time.Hour), 10)
 	if err != nil || len(targets) != 2 || targets[0].Name != "#kitchen" {
 		t.Errorf("targets %+v, %v", targets, err)
 	}
-	if err := s.RenameChannel(t.Context(), "#kitchen", "#Bar"); err != nil {
+	if err := v.session.RenameChannel(t.Context(), "#kitchen", "#Bar"); err != nil {
 		t.Fatal(err)
 	}
 	v.awaits("&{Old:#kitchen New:#bar}")
-	if _, err := s.Redact(t.Context(), "#bar", msgid, ""); err != nil {
+	if _, err := v.session.Redact(t.Context(), "#bar", msgid, ""); err != nil {
 		t.Errorf("the msgid does not outlive the name: %v", err)
 	}
 	dx.Do("PATCH", "/items/places/"+made.ID.String(), nil, map[string]any{"archived": true}, nil)
@@ -124,22 +112,54 @@ func TestRealRooms(t *testing.T) {
 	v.awaits("&{Channel:#bar Reason:This room was deleted *")
 }
 
+// membersOfPlaces are the relations of places to users, by the collection of the memberships: the
+// field of the places, and what it is to Directus.
+var membersOfPlaces = map[string][2]string{"places_members": {"members", "m2m"}, "places_guests": {"guests", "o2m"}}
+
+// atPlaces has the administrator visit places whose memberships are in a collection.
+func atPlaces(t *testing.T, dx *directustest.Server, members string) (*bridge.Backend, *visitor) {
+	base, err := url.Parse(dx.URL)
+	if err != nil {
+		t.Fatal(err)
+	}
+	b, err := bridge.New(bridge.Options{
+		Client: directus.New(base, directus.Options{}), NickFields: []string{"first_name"}, Logger: logger(t),
+		Rooms: &rooms.Config{
+			Collection: "places", Fields: rooms.Fields{Name: "name", Topic: "topic", Archived: "archived", Member: membersOfPlaces[members][0]}, Members: members, Room: "place",
+			Messages: collection.Config{Collection: "placed", Fields: collection.Fields{Text: "text", Author: "user_created", Date: "date_created"}},
+			Join:     rooms.JoinMember, Create: true, Limit: 100,
+		},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { b.Close(context.Background()) })
+	s, err := full(b.Login(t.Context(), ircd.Credentials{Secret: directustest.AdminToken}))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { closeSession(t, s) })
+	return b, &visitor{t: t, session: s}
+}
+
 // grantPlaces lets the chat role read the rooms that one is a member of, and their messages: or all,
 // where Directus has no licence for such a rule.
 func grantPlaces(dx *directustest.Server) {
 	var mine, inMine map[string]any
 	if !strings.HasPrefix(dx.Version, "12.") {
-		mine = map[string]any{"members": map[string]any{"directus_users_id": map[string]any{"_eq": "$CURRENT_USER"}}}
+		me := map[string]any{"directus_users_id": map[string]any{"_eq": "$CURRENT_USER"}}
+		mine = map[string]any{"_or": []any{map[string]any{"members": me}, map[string]any{"guests": me}}}
 		inMine = map[string]any{"place": mine}
 	}
 	dx.GrantItems("places", mine, "read")
 	dx.GrantItems("placed", inMine, "read")
 	dx.Grant("places_members", "read")
+	dx.Grant("places_guests", "read")
 }
 
 // meetMember has somebody invite a user to a room, who is shown what is said there until the
 // membership ends.
-func meetMember(t *testing.T, dx *directustest.Server, b *bridge.Backend, v *visitor, room json.Number) {
+func meetMember(t *testing.T, dx *directustest.Server, b *bridge.Backend, v *visitor, room json.Number, members string) {
 	t.Helper()
 	s, err := full(b.Login(t.Context(), ircd.Credentials{Secret: dx.CreateUser("Ada", "").StaticToken}))
 	if err != nil {
@@ -158,10 +178,10 @@ func meetMember(t *testing.T, dx *directustest.Server, b *bridge.Backend, v *vis
 	v.say("#buro", "welcome")
 	ada.awaits("* says in #buro: welcome")
 	var rows []struct{ ID json.Number }
-	dx.Do("GET", "/items/places_members", url.Values{"filter[places_id][_eq]": {room.String()}}, nil, &rows)
+	dx.Do("GET", "/items/"+members, url.Values{"filter[places_id][_eq]": {room.String()}}, nil, &rows)
 	if len(rows) != 1 {
 		t.Fatalf("the memberships are %v", rows)
 	}
-	dx.Do("DELETE", "/items/places_members/"+rows[0].ID.String(), nil, nil, nil)
+	dx.Do("DELETE", "/items/"+members+"/"+rows[0].ID.String(), nil, nil, nil)
 	ada.awaits("&{Channel:#buro Reason:* this room any more Closed:false}")
 }
