@@ -141,7 +141,7 @@ func TestItemsMove(t *testing.T) {
 		same(t, a.news(), "bob says in #dev: hello")
 		set(id, "room", "ops", "bob deletes "+id+".* in #dev: hello", "bob says in #ops: hello")
 		set(id, "room", "nowhere") // no event comes of that
-		set(id, "room", "dev", "bob says in #dev: hello", "bob deletes "+id+".* in #ops: hello")
+		set(id, "room", "dev", "bob deletes "+id+".* in #ops: hello", "bob says in #dev: hello")
 		set(id, "status", "draft")
 		set(id, "status", "archived", "bob deletes "+id+".*.e* in #dev: hello")
 		set(id, "status", "published", "bob says in #dev: hello")

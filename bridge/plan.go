@@ -22,7 +22,11 @@ type plan struct {
 	groups   map[*collection.Channel][]*collection.Group // groups to try to read a channel in, best first
 	private  *collection.Group                           // nil without private messages
 	rooms    *rooms.Rooms                                // nil without rooms
-	gate     *guard.Gate
+	// inRooms are the groups to try to read a room in, best first, and lobbies the channels that show
+	// messages without a room, which are read in the same.
+	inRooms []*collection.Group
+	lobbies []*collection.Channel
+	gate    *guard.Gate
 }
 
 // newPlan prepares a configuration. Channels and groups that have not changed are taken from
@@ -58,7 +62,7 @@ func newPlan(opts Options, old *plan) (*plan, error) {
 	}
 	before := slices.Concat(slices.Collect(maps.Values(old.groups))...)
 	if old.rooms != nil {
-		before = append(before, old.rooms.Groups...)
+		before = append(before, old.inRooms...)
 	}
 	known := collection.KnownDatesOf(before)
 	for _, list := range p.groups {
@@ -107,7 +111,33 @@ func (p *plan) takeRooms(old *plan, same bool, dates func(*collection.Group) *co
 		taken[name] = true
 	}
 	p.rooms.Reserve(taken)
+	p.takeLobbies(old)
 	return nil
+}
+
+// takeLobbies has the channels that show the messages without a room read in the groups of the rooms:
+// so a message is withdrawn from the one and shown in the other when it is given a room.
+func (p *plan) takeLobbies(old *plan) {
+	of := p.rooms.Messages
+	for _, cfg := range p.Channels {
+		c := p.channels[wire.Fold(cfg.Name)]
+		if c.Lacks(p.rooms.Room) && c.Collection == of.Collection && c.Fields == of.Fields && reflect.DeepEqual(c.Reactions, of.Reactions) {
+			p.lobbies = append(p.lobbies, c)
+		}
+	}
+	switch {
+	case p.rooms == old.rooms && slices.Equal(p.lobbies, old.lobbies):
+		p.inRooms = old.inRooms
+	case len(p.lobbies) == 0:
+		p.inRooms = p.rooms.Groups
+	default:
+		for _, g := range p.rooms.Groups {
+			p.inRooms = append(p.inRooms, g.With(p.lobbies))
+		}
+	}
+	for _, c := range p.lobbies {
+		p.groups[c] = slices.Concat(p.inRooms, p.groups[c])
+	}
 }
 
 // group returns the plan's group with the same channels and the same fields; nil if there is
@@ -146,7 +176,7 @@ func (p *plan) groupsOf(c *collection.Channel) []*collection.Group {
 	case c.Private:
 		return []*collection.Group{p.private}
 	case c.Room != "" && p.rooms != nil:
-		return p.rooms.Groups
+		return p.inRooms
 	}
 	return p.groups[c]
 }

@@ -2,7 +2,6 @@ package bridge_test
 
 import (
 	"fmt"
-	"slices"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -89,24 +88,5 @@ func TestRoomsThatCannotBeReadWhole(t *testing.T) {
 		m := c.visit("mallory", "#messages")
 		same(t, m.list(), "#messages")
 		same(t, []string{m.refused("#tea"), m.refused("#teapot")}, "403 *rooms.name*", "403 *rooms.name*")
-	})
-}
-
-// A message that loses its room moves to the lobby, and one that is given a room is shown there.
-func TestMessagesMoveBetweenLobbyAndRoom(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		c := roomChat(t, nil)
-		tea := c.room("Tea")
-		kevin := c.visit("kevin", "#messages", "#tea")
-		id := c.fake.Insert("messages", kevin.id, map[string]any{"text": "in here", "room": tea})
-		same(t, kevin.news(), "kevin says in #tea: in here")
-		c.fake.Update("messages", id, map[string]any{"room": nil})
-		moved := kevin.later(10 * time.Second)
-		slices.Sort(moved)
-		same(t, moved, "kevin deletes * in #tea: in here", "kevin says in #messages: in here")
-		id = c.fake.Insert("messages", kevin.id, map[string]any{"text": "to all"})
-		same(t, kevin.news(), "kevin says in #messages: to all")
-		c.fake.Update("messages", id, map[string]any{"room": tea})
-		same(t, kevin.later(10*time.Second), "kevin says in #tea: to all")
 	})
 }

@@ -97,12 +97,12 @@ func TestRoomsAreChannels(t *testing.T) {
 		if err != nil || len(page.Events) != 1 || describe(page.Events[0]) != "kevin says in #tea-cake: in the kitchen" {
 			t.Errorf("history of a room that was not joined: %+v, %v", page, err)
 		}
-		// Both may read everything: one subscription for the messages of all rooms, one of the
-		// lobby, and one for the rooms.
+		// Both may read everything: one subscription for the messages of all rooms and of the lobby,
+		// and one for the rooms.
 		if n := len(c.fake.Subscribers("rooms")); n != 1 {
 			t.Errorf("%d subscriptions to the rooms", n)
 		}
-		if n := len(c.fake.Subscribers("messages")); n != 2 {
+		if n := len(c.fake.Subscribers("messages")); n != 1 {
 			t.Errorf("%d subscriptions to the messages", n)
 		}
 	})
@@ -306,18 +306,31 @@ func TestRoomsAreMade(t *testing.T) {
 	})
 }
 
-// A message that is moved to another room is gone from the one and there in the other.
+// A message that is moved to another room, or out of all or into one, is gone from the one place and
+// there in the other.
 func TestMessageChangesRoom(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c := roomChat(t, nil)
 		one, two := c.room("One"), c.room("Two")
-		kevin := c.visit("kevin", "#one", "#two")
+		kevin := c.visit("kevin", "#one", "#two", "#messages")
 		id := c.fake.Insert("messages", kevin.id, map[string]any{"text": "here", "room": one})
 		same(t, kevin.news(), "kevin says in #one: here")
 		c.fake.Update("messages", id, map[string]any{"room": two})
 		same(t, kevin.news(), "kevin deletes * in #one: here", "kevin says in #two: here")
 		c.fake.Update("messages", id, map[string]any{"room": nil})
-		same(t, kevin.news(), "kevin deletes * in #two: here")
+		same(t, kevin.news(), "kevin deletes * in #two: here", "kevin says in #messages: here")
+		c.fake.Update("messages", id, map[string]any{"room": one})
+		same(t, kevin.news(), "kevin deletes * in #messages: here", "kevin says in #one: here")
+		c.fake.Update("messages", id, map[string]any{"room": nil})
+		same(t, kevin.news(), "kevin deletes * in #one: here", "kevin says in #messages: here")
+		id = c.fake.Insert("messages", kevin.id, map[string]any{"text": "to all"})
+		same(t, kevin.news(), "kevin says in #messages: to all")
+		c.fake.Update("messages", id, map[string]any{"room": two})
+		same(t, kevin.news(), "kevin deletes * in #messages: to all", "kevin says in #two: to all")
+		page, err := kevin.session.History(t.Context(), ircd.HistoryQuery{Target: "#messages", Limit: 10})
+		if err != nil || len(page.Events) != 1 {
+			t.Errorf("the history of those without a room: %+v, %v", page, err)
+		}
 	})
 }
 

@@ -77,8 +77,11 @@ func NewRoom(cfg Config, field, id, name string) (*Channel, error) {
 	return c, nil
 }
 
-// equality is a condition that a field has a value, compared as text.
-type equality struct{ field, value string }
+// equality is a condition that a field has a value, compared as text, or that it has none.
+type equality struct {
+	field, value string
+	null         bool
+}
 
 // condition is what a filter asks of a field.
 type condition struct {
@@ -121,7 +124,7 @@ func conditions(filter map[string]any, lists ...string) (all []condition, ok boo
 }
 
 // equalities are the conditions of a filter if they can be checked on a row: all are `field: {_eq:
-// value}`. Otherwise they are nil.
+// value}` or `field: {_null: true}`. Otherwise they are nil.
 func equalities(filter map[string]any) []equality {
 	all, ok := conditions(filter, "_and")
 	if !ok {
@@ -129,11 +132,15 @@ func equalities(filter map[string]any) []equality {
 	}
 	eqs := make([]equality, len(all))
 	for i, c := range all {
+		if c.operator == "_null" && c.value == true {
+			eqs[i] = equality{field: c.field, null: true}
+			continue
+		}
 		raw, err := json.Marshal(c.value)
 		if c.operator != "_eq" || !isScalar(c.value) || err != nil {
 			return nil
 		}
-		eqs[i] = equality{c.field, Scalar(raw)}
+		eqs[i] = equality{field: c.field, value: Scalar(raw)}
 	}
 	return eqs
 }
@@ -157,13 +164,26 @@ func (c *Channel) Matches(r Row) bool { return c.Covers(r) && !c.Deleted(r) }
 // Covers reports whether a row belongs to the channel, deleted or not.
 func (c *Channel) Covers(r Row) bool {
 	for _, eq := range c.Equal {
+		raw := r.Values[eq.field]
+		if eq.null {
+			if string(raw) != "null" {
+				return false
+			}
+			continue
+		}
 		// By their text: Directus gives the key 3 of a related item as 3 or
 		// "3", depending on the schema.
-		if raw := r.Values[eq.field]; !isValue(raw) || Scalar(raw) != eq.value {
+		if !isValue(raw) || Scalar(raw) != eq.value {
 			return false
 		}
 	}
 	return true
+}
+
+// Lacks reports whether the channel shows only rows without a value in a field, by a condition that
+// can be checked on a row.
+func (c *Channel) Lacks(field string) bool {
+	return slices.Contains(c.Equal, equality{field: field, null: true})
 }
 
 // isValue reports whether a raw field holds something that can equal a value.

@@ -20,6 +20,8 @@ func TestEqualities(t *testing.T) {
 		`{"room":{"name":{"_eq":"dev"}}}`:                 `no`,
 		`{"room":{"_eq":"dev","_nnull":true}}`:            `no`,
 		`{"room":{"_eq":null}}`:                           `no`,
+		`{"room":{"_null":true},"a":{"_eq":1}}`:           `a=1 room=null`,
+		`{"room":{"_null":false}}`:                        `no`,
 		`{"user_created":{"_eq":"$CURRENT_USER"}}`:        `no`,
 		`{"_or":[{"a":{"_eq":1}}]}`:                       `no`,
 		`{"_and":{"a":{"_eq":1}}}`:                        `no`,
@@ -31,6 +33,9 @@ func TestEqualities(t *testing.T) {
 		eqs := equalities(f)
 		var parts []string
 		for _, eq := range eqs {
+			if eq.null {
+				eq.value = "null"
+			}
 			parts = append(parts, eq.field+"="+eq.value)
 		}
 		got := strings.Join(parts, " ")

@@ -15,11 +15,13 @@ import (
 type Group struct {
 	Collection string
 	Fields     Fields
-	// Channels are those of the group. In a group of rooms it is one that stands for all of
-	// them and shows nothing itself.
+	// Channels are those of the group. In a group of rooms the first stands for all of them and
+	// shows nothing itself; the others show messages without a room.
 	Channels []*Channel
 	// Index finds the channels of a row; nil: they are looked at one after the other.
 	Index *Index
+	// lacking are the channels for rows without a value to look for in Index.
+	lacking []*Channel
 	// Filter is what Directus evaluates; empty: all rows.
 	Filter directus.Filter
 	// Query lists the fields to ask for in every read and subscription.
@@ -108,7 +110,7 @@ func (f Fields) bare() Fields {
 // Call it once, before the group is used.
 func (g *Group) Prepare() {
 	if g.Index == nil {
-		g.Index = indexOf(g.Channels)
+		g.Index, g.lacking = indexOf(g.Channels)
 	} else {
 		defer g.ask(g.Index.Field)
 		g.compared = append(g.compared, g.Index.Field)
@@ -170,6 +172,16 @@ func (g *Group) Events(edits Edits) []directus.EventKind {
 		kinds = append(kinds, directus.EventUpdate)
 	}
 	return kinds
+}
+
+// With is a group of rooms that also serves the channels for messages without a room.
+func (g *Group) With(roomless []*Channel) *Group {
+	with := &Group{
+		Collection: g.Collection, Fields: g.Fields, Reactions: g.Reactions, Index: g.Index, Dates: g.Dates, Edits: g.Edits,
+		Channels: slices.Concat(g.Channels[:1], roomless), lacking: roomless,
+	}
+	with.Prepare()
+	return with
 }
 
 func (g *Group) ask(field string) {

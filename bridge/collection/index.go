@@ -19,19 +19,23 @@ type Index struct {
 func NewIndex(field string) *Index { return &Index{Field: field, by: map[string][]*Channel{}} }
 
 // indexOf makes an index of channels that differ by the value of one and the same field; nil
-// if they are told apart in another way.
-func indexOf(channels []*Channel) *Index {
+// if they are told apart in another way. Those that lack a value are not in it.
+func indexOf(channels []*Channel) (x *Index, lacking []*Channel) {
 	if len(channels) < 2 || len(channels[0].Equal) != 1 {
-		return nil
+		return nil, nil
 	}
-	x := NewIndex(channels[0].Equal[0].field)
+	x = NewIndex(channels[0].Equal[0].field)
 	for _, c := range channels {
-		if len(c.Equal) != 1 || c.Equal[0].field != x.Field {
-			return nil
+		switch {
+		case len(c.Equal) != 1 || c.Equal[0].field != x.Field:
+			return nil, nil
+		case c.Equal[0].null:
+			lacking = append(lacking, c)
+		default:
+			x.Add(c.Equal[0].value, c)
 		}
-		x.Add(c.Equal[0].value, c)
 	}
-	return x
+	return x, lacking
 }
 
 // Add adds a channel for rows with a value.
@@ -45,19 +49,22 @@ func (x *Index) Add(value string, c *Channel) {
 // changed.
 func (g *Group) Covering(r Row) []*Channel {
 	if g.Index == nil {
-		var covering []*Channel
-		for _, c := range g.Channels {
-			if c.Covers(r) {
-				covering = append(covering, c)
-			}
-		}
-		return covering
+		return coveringOf(g.Channels, r)
 	}
 	raw := r.Values[g.Index.Field]
 	if !isValue(raw) {
-		return nil
+		return coveringOf(g.lacking, r)
 	}
 	g.Index.mu.RLock()
 	defer g.Index.mu.RUnlock()
 	return g.Index.by[Scalar(raw)]
+}
+
+func coveringOf(channels []*Channel, r Row) (covering []*Channel) {
+	for _, c := range channels {
+		if c.Covers(r) {
+			covering = append(covering, c)
+		}
+	}
+	return covering
 }

@@ -101,10 +101,17 @@ func (f *Feed) change(r *rendering) []Entry {
 		// update may be of another field, such as a counter of a web page.
 		return nil
 	}
-	var entries []Entry
+	var entries, shown []Entry
 	for _, c := range known.concerned(f.Group.Covering(r.Row)) {
-		entries = append(entries, f.move(r, c, known)...)
+		for _, e := range f.move(r, c, known) {
+			if _, isRedaction := e.Event.(*ircd.Redaction); isRedaction {
+				entries = append(entries, e)
+			} else {
+				shown = append(shown, e) // behind those that take it back elsewhere
+			}
+		}
 	}
+	entries = append(entries, shown...)
 	f.noteVisible(r.ID, known)
 	if known.content == r.content {
 		delete(f.debounced, r.ID) // changed and changed back

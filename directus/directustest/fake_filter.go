@@ -93,6 +93,36 @@ func (f *Fake) compileRule(collection, user, name string, rule any) matcher {
 	return all(rules)
 }
 
+// mayFilter reports whether a user may read all collections that a filter in a query goes through. Rules may go through any.
+// Callers hold mu.
+func (f *Fake) mayFilter(collection, user string, filter map[string]any) bool {
+	for name, rule := range filter {
+		if list, isList := rule.([]any); isList {
+			for _, part := range list {
+				if sub, _ := part.(map[string]any); !f.mayFilter(collection, user, sub) {
+					return false
+				}
+			}
+			continue
+		}
+		c := f.collections[collection]
+		related, _, isList := strings.Cut(c.Lists[name], ".")
+		sub, _ := rule.(map[string]any)
+		for op := range sub {
+			if !isList && strings.HasPrefix(op, "_") {
+				continue
+			}
+			if !isList {
+				related = c.Relations[name]
+			}
+			if related != "" && (!f.may(user, related, "read") || !f.mayFilter(related, user, sub)) {
+				return false
+			}
+		}
+	}
+	return true
+}
+
 // compileList makes a matcher of a filter on a one-to-many field: some item that points back passes it.
 func (f *Fake) compileList(list, user, key string, filter map[string]any) matcher {
 	related, back, _ := strings.Cut(list, ".")

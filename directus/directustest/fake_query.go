@@ -49,6 +49,9 @@ func (f *Fake) read(name, user string, q query) ([]map[string]any, error) {
 	if c == nil || !f.may(user, name, "read") {
 		return nil, forbidden()
 	}
+	if !f.mayFilter(name, user, q.Filter) {
+		return nil, forbidden()
+	}
 	limit, err := f.limit(q)
 	if err != nil {
 		return nil, err

@@ -32,14 +32,15 @@ func (p *prober) members(ctx context.Context, r config.Rooms) int {
 	if !p.memberRelation(ctx, r) {
 		return -1
 	}
-	mine := p.member(ctx, r)
 	name := r.MembersCollection()
-	if mine < 0 || !p.readable(ctx, name, "grant read on it ("+p.setupRooms()+"), or set rooms.members to the collection that "+r.Collection+"."+r.Fields.Member+" leads to") {
-		return mine
+	if !p.readable(ctx, name, "grant read on it ("+p.setupRooms()+"), or set rooms.members to the collection that "+r.Collection+"."+r.Fields.Member+" leads to, or rooms.fields.member to \"\" if there is none") {
+		return -1
 	}
 	p.key(ctx, name, "id", "")
 	hasRoom, hasUser := p.memberField(ctx, name, memberRoom(r), r.Collection), p.memberField(ctx, name, memberUser, "directus_users")
-	if p.memberships = hasRoom && hasUser; !p.memberships {
+	p.memberships = hasRoom && hasUser
+	mine := p.member(ctx, r)
+	if mine < 0 || !p.memberships {
 		return mine
 	}
 	var items []json.RawMessage

@@ -28,7 +28,9 @@ func TestCheckOfMembers(t *testing.T) {
 			"ok       rooms: this user can add members by INVITE", "ok       rooms: this user sees 2, and is a member of 1", "!MISSING"}},
 		{"member of none", func(d *deployment, _ *config.Rooms) { d.fake.Remove("rooms_members", "1") }, []string{"sees 2: ", "!MISSING", "!is a member of"}},
 		{"no relation of this name", func(_ *deployment, r *config.Rooms) { r.Fields.Member = "people" }, []string{
-			"MISSING  rooms: the members in rooms.people cannot be found", "or set rooms.fields.member to \"\"", "!INVITE"}},
+			"MISSING  the collection rooms_people is missing", "or rooms.fields.member to \"\" if there is none", "!INVITE"}},
+		{"no relation of this name, but memberships", func(_ *deployment, r *config.Rooms) { r.Fields.Member, r.Members = "people", "rooms_members" }, []string{
+			"MISSING  rooms: the members in rooms.people cannot be found", "or set rooms.fields.member to \"\""}},
 		{"another collection, told", func(d *deployment, r *config.Rooms) { r.Members = "others"; relations(d, "rooms_members", "rooms_id") }, []string{
 			"MISSING  rooms: rooms.members leads to rooms_members, not to others", "-> set rooms.members to rooms_members\n"}},
 		{"another collection, not told", func(_ *deployment, r *config.Rooms) { r.Members = "others" }, []string{

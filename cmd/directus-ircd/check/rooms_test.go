@@ -39,7 +39,7 @@ func TestCheckOfRooms(t *testing.T) {
 			d.answer("/relations/messages/room", http.StatusOK, `{"data":{"related_collection":"places"}}`)
 		}, []string{"MISSING  rooms: messages.room leads to places, not to rooms"}},
 		{"no members", func(_ *deployment, r *config.Rooms) { r.Fields.Member = "members" }, []string{
-			"MISSING  rooms: the members in rooms.members cannot be found", "or set rooms.fields.member to \"\""}},
+			"MISSING  the collection rooms_members is missing", "or rooms.fields.member to \"\" if there is none"}},
 		{"two at once", func(d *deployment, r *config.Rooms) { r.Create = true; d.fieldOf("rooms/name", "string") }, []string{
 			"MISSING  rooms: rooms.name is not unique", "or set rooms.create to false"}},
 		{"a name that is none", func(d *deployment, _ *config.Rooms) { d.fieldOf("rooms/name", "json") }, []string{"MISSING  rooms: rooms.name is of type json"}},
