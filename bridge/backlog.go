@@ -197,6 +197,7 @@ type batch struct {
 	spent  int64                 // bytes
 	// devices says that the client has one, so that top is asked for.
 	devices bool
+	length  int // how many messages the backlog of a room has that nothing is known of
 }
 
 // batchRoom is a room in a batch.
@@ -209,11 +210,14 @@ type batchRoom struct {
 const (
 	// fewRooms is how many rooms are read one by one.
 	fewRooms = 2
-	// batchRooms is how many rooms are in a batch at most, batchPages how many questions it takes
-	// twice, and batchLife how long it is used: what is edited meanwhile is shown as it was.
-	batchRooms = 100
-	batchPages = 4
-	batchLife  = 5 * time.Second
+	// batchRooms is how many rooms are in a batch at most, and batchLife how long it is used: what is
+	// edited meanwhile is shown as it was. batchPages is how many questions it takes for what devices
+	// have missed, and for the latest messages before those rooms are left out of which there are
+	// enough; latestPages is how many for these in all.
+	batchRooms  = 100
+	batchPages  = 4
+	latestPages = 16
+	batchLife   = 5 * time.Second
 	// rowCost is about how many bytes a row takes besides its text.
 	rowCost = 512
 )
@@ -226,7 +230,7 @@ func (s *session) batchFor(ctx context.Context, h *historian, j *joined) *batch 
 	}
 	b := s.rooms.batch
 	if b == nil || b.view != j.view || b.feed != j.view.feed || time.Since(b.at) > batchLife || !b.asked[j.Room] {
-		b = &batch{view: j.view, feed: j.view.feed, at: time.Now(), pos: j.view.reader.End(), readTo: j.view.feed.ReadTo()}
+		b = &batch{view: j.view, feed: j.view.feed, length: j.length(), at: time.Now(), pos: j.view.reader.End(), readTo: j.view.feed.ReadTo()}
 		s.rooms.batch = nil
 		if s.expect(b, j); len(b.rooms) <= fewRooms {
 			return nil
@@ -297,10 +301,10 @@ func (b *batch) read(ctx context.Context, h *historian) error {
 	var rows []collection.Row
 	var err error
 	if len(known) > 0 {
-		rows, err = b.readRooms(ctx, h, directus.Or(missed...), known, nil)
+		rows, err = b.readRooms(ctx, h, directus.Or(missed...), known, batchPages, nil)
 	}
 	if err == nil && len(latest) > 0 {
-		rows, err = b.readRooms(ctx, h, directus.Compare(h.group.Index.Field, "_in", latest), latest, rows)
+		rows, err = b.readRooms(ctx, h, directus.Compare(h.group.Index.Field, "_in", latest), latest, latestPages, rows)
 	}
 	if err != nil {
 		return err
@@ -310,38 +314,6 @@ func (b *batch) read(ctx context.Context, h *historian) error {
 	}
 	b.top, err = h.highestKeys(ctx, slices.Concat(known, latest))
 	return err
-}
-
-// readRooms reads the rows of some rooms, the newest first, until they take about as much memory as
-// two parts of a page. It returns them behind those that were read before.
-func (b *batch) readRooms(ctx context.Context, h *historian, base directus.Filter, ids []string, rows []collection.Row) ([]collection.Row, error) {
-	sc := collection.Scan{Account: h.member.account, Group: h.group, Down: true, Size: collection.MaxPage, Base: base}
-	spent := int64(0)
-	for range batchPages {
-		page, err := sc.NextWhole(ctx)
-		if err != nil {
-			return nil, err
-		}
-		rows = append(rows, page...)
-		for _, r := range page {
-			if room := b.rooms[collection.Scalar(r.Values[h.group.Index.Field])]; room != nil {
-				room.rows = append(room.rows, r)
-			}
-		}
-		spent += textsOf(page) + int64(len(page))*rowCost
-		if sc.Done || len(page) == 0 || spent > 2*h.most {
-			break
-		}
-	}
-	b.spent += spent
-	for _, id := range ids {
-		if b.rooms[id].bound = sc.Bound; sc.Done {
-			b.rooms[id].bound = time.Time{}
-		} else if sc.Bound.IsZero() {
-			delete(b.rooms, id) // not even the rows of one date were read
-		}
-	}
-	return rows, nil
 }
 
 // give gives a scan of a room what the batch has of it; then the scan goes on behind that. Of a room

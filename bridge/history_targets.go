@@ -176,3 +176,66 @@ func (h *historian) peersBetween(ctx context.Context, from, to time.Time, limit 
 	}
 	return targets[:min(limit, len(targets))], nil
 }
+
+// readRooms reads the rows of some rooms, the newest first, until they take about as much memory as
+// two parts of a page for each batchPages of the pages. It returns them behind those that were read
+// before. Where more pages are allowed, rooms that have enough do not take the place of others.
+func (b *batch) readRooms(ctx context.Context, h *historian, base directus.Filter, ids []string, pages int, rows []collection.Row) ([]collection.Row, error) {
+	sc := collection.Scan{Account: h.member.account, Group: h.group, Down: true, Size: collection.MaxPage, Base: base}
+	spent, most := int64(0), 2*h.most*int64(pages/batchPages)
+	short := ids
+	for n := 1; n <= pages; n++ {
+		page, err := sc.NextWhole(ctx)
+		if err != nil {
+			return nil, err
+		}
+		rows = append(rows, page...)
+		for _, r := range page {
+			if room := b.rooms[collection.Scalar(r.Values[h.group.Index.Field])]; room != nil {
+				room.rows = append(room.rows, r)
+			}
+		}
+		spent += textsOf(page) + int64(len(page))*rowCost
+		if sc.Done || len(page) == 0 || spent > most {
+			break
+		}
+		if pages == batchPages {
+			continue
+		}
+		if short = b.short(ids); len(short) == 0 {
+			break
+		}
+		if (n%batchPages == 0 || len(short) <= len(ids)/2) && sc.Narrow(directus.Compare(h.group.Index.Field, "_in", short)) {
+			b.bind(slices.DeleteFunc(slices.Clone(ids), func(id string) bool { return slices.Contains(short, id) }), sc.Bound)
+			ids = short
+		}
+	}
+	b.spent += spent
+	switch {
+	case sc.Done:
+		b.bind(ids, time.Time{})
+	case !sc.Bound.IsZero():
+		b.bind(ids, sc.Bound)
+	default: // not even the rows of one date were read
+		for _, id := range ids {
+			delete(b.rooms, id)
+		}
+	}
+	return rows, nil
+}
+
+// short lists those of some rooms that have fewer rows than a backlog.
+func (b *batch) short(ids []string) (short []string) {
+	for _, id := range ids {
+		if len(b.rooms[id].rows) < b.length {
+			short = append(short, id)
+		}
+	}
+	return short
+}
+
+func (b *batch) bind(ids []string, bound time.Time) {
+	for _, id := range ids {
+		b.rooms[id].bound = bound
+	}
+}

@@ -82,6 +82,16 @@ func (s *Scan) NextWhole(ctx context.Context) ([]Row, error) {
 	return rows, err
 }
 
+// Narrow makes the scan go on with those of the rows left that match another filter, in the place of
+// Base. It does nothing in the midst of rows that only their number tells apart.
+func (s *Scan) Narrow(base directus.Filter) bool {
+	if s.offset > 0 || s.tie != nil || s.placed != nil {
+		return false
+	}
+	s.Base = base
+	return true
+}
+
 // turnPage makes the scan go on behind a page, and returns the rows of it that come now.
 func (s *Scan) turnPage(rows []Row, more bool) []Row {
 	read := len(rows)
