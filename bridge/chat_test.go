@@ -148,6 +148,11 @@ func describe(ev ircd.Event) string {
 			kind = "changes " + ev.Edits
 		}
 		return fmt.Sprintf("%s %s in %s: %s", ev.From.Nick, kind, ev.Target, ev.Text)
+	case *ircd.Renaming:
+		if ev.By.Nick != "" {
+			return strings.TrimSuffix(fmt.Sprintf("%s renames %s to %s: %s", ev.By.Nick, ev.Old, ev.New, ev.Reason), ": ")
+		}
+		return fmt.Sprintf("&{Old:%s New:%s}", ev.Old, ev.New)
 	case *ircd.Redaction:
 		return fmt.Sprintf("%s deletes %s in %s: %s", ev.From.Nick, ev.MsgID, ev.Target, ev.Text)
 	case *ircd.Reaction:

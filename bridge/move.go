@@ -367,7 +367,13 @@ func (s *session) roomsRenamed() []ircd.Event {
 	}
 	var events []ircd.Event
 	rename := func(j *joined, name string) {
-		events = append(events, &ircd.Renaming{Old: j.as, New: name})
+		ev := &ircd.Renaming{Old: j.as, New: name}
+		if by, reason := s.plan.rooms.RenamedBy(j.Room, name); by != "" {
+			if u, seen := s.member.names.Met(by, j.Channel); seen {
+				ev.By, ev.Reason = u, reason
+			}
+		}
+		events = append(events, ev)
 		delete(has, wire.Fold(j.as))
 		has[wire.Fold(name)], j.as = j, name
 	}

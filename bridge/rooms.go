@@ -370,7 +370,7 @@ func (m *member) roomName(id string) string {
 }
 
 // RenameChannel implements ircd.RoomKeeper.
-func (s *session) RenameChannel(ctx context.Context, channel, name string) error {
+func (s *session) RenameChannel(ctx context.Context, channel, name, reason string) error {
 	j := s.joinedAs(channel)
 	switch {
 	case j == nil:
@@ -387,7 +387,7 @@ func (s *session) RenameChannel(ctx context.Context, channel, name string) error
 	same := wire.Fold(name) == wire.Fold(j.Channel.Name()) // then no Renaming follows
 	ctx, cancel := context.WithTimeout(ctx, sendTimeout)
 	defer cancel()
-	if err := s.plan.rooms.Rename(ctx, s.member, j.Room, name); err != nil {
+	if err := s.plan.rooms.Rename(ctx, s.member, j.Room, name, reason); err != nil {
 		return notRenamed(channel, name, err)
 	}
 	if same {

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"directus-ircd/directus/directustest"
+	"directus-ircd/ircd"
 )
 
 // Rooms that are made or deleted while the pages of the others are read do not let one of those be
@@ -52,7 +53,7 @@ func TestRoomsAreRenamed(t *testing.T) {
 		same(t, kevin.news())
 		rename := func(from, to string) string {
 			t.Helper()
-			if err := kevin.session.RenameChannel(t.Context(), from, to); err != nil {
+			if err := kevin.session.RenameChannel(t.Context(), from, to, ""); err != nil {
 				return err.Error()
 			}
 			return fmt.Sprint(c.fake.Items("rooms")[0]["name"])
@@ -62,8 +63,8 @@ func TestRoomsAreRenamed(t *testing.T) {
 			rename("#dev", "#!"), rename("#messages", "#x"), rename("#nowhere", "#x"), rename("#dev", "#Apollo"),
 		}, "dev", "Dev", "CHANNEL_NAME_IN_USE *", "CHANNEL_NAME_IN_USE *", "CANNOT_RENAME No room gets this name: use letters*",
 			"CANNOT_RENAME This channel gets its name from the configuration*", "403 *", "Apollo")
-		same(t, kevin.news(), "&{Old:#dev New:#apollo}", "*The room is called Dev in Directus now. Its channel stays #dev*")
-		same(t, ann.news(), "&{Old:#dev New:#apollo}")
+		same(t, kevin.news(), "kevin renames #dev to #apollo", "*The room is called Dev in Directus now. Its channel stays #dev*")
+		same(t, ann.news(), "kevin renames #dev to #apollo")
 		// Whoever makes the same of two names in Directus gets one of them with digits.
 		c.fake.Update("rooms", dev, map[string]any{"name": "Tea!"})
 		same(t, kevin.news(), "&{Old:#apollo New:#tea-"+dev+"}")
@@ -88,5 +89,33 @@ func TestRoomsThatCannotBeReadWhole(t *testing.T) {
 		m := c.visit("mallory", "#messages")
 		same(t, m.list(), "#messages")
 		same(t, []string{m.refused("#tea"), m.refused("#teapot")}, "403 *rooms.name*", "403 *rooms.name*")
+	})
+}
+
+// A message that is moved to another room, or out of all or into one, is gone from the one place and
+// there in the other.
+func TestMessageChangesRoom(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c := roomChat(t, nil)
+		one, two := c.room("One"), c.room("Two")
+		kevin := c.visit("kevin", "#one", "#two", "#messages")
+		id := c.fake.Insert("messages", kevin.id, map[string]any{"text": "here", "room": one})
+		same(t, kevin.news(), "kevin says in #one: here")
+		c.fake.Update("messages", id, map[string]any{"room": two})
+		same(t, kevin.news(), "kevin deletes * in #one: here", "kevin says in #two: here")
+		c.fake.Update("messages", id, map[string]any{"room": nil})
+		same(t, kevin.news(), "kevin deletes * in #two: here", "kevin says in #messages: here")
+		c.fake.Update("messages", id, map[string]any{"room": one})
+		same(t, kevin.news(), "kevin deletes * in #messages: here", "kevin says in #one: here")
+		c.fake.Update("messages", id, map[string]any{"room": nil})
+		same(t, kevin.news(), "kevin deletes * in #one: here", "kevin says in #messages: here")
+		id = c.fake.Insert("messages", kevin.id, map[string]any{"text": "to all"})
+		same(t, kevin.news(), "kevin says in #messages: to all")
+		c.fake.Update("messages", id, map[string]any{"room": two})
+		same(t, kevin.news(), "kevin deletes * in #messages: to all", "kevin says in #two: to all")
+		page, err := kevin.session.History(t.Context(), ircd.HistoryQuery{Target: "#messages", Limit: 10})
+		if err != nil || len(page.Events) != 1 {
+			t.Errorf("the history of those without a room: %+v, %v", page, err)
+		}
 	})
 }

@@ -99,10 +99,10 @@ func TestRealRooms(t *testing.T) {
 	if err != nil || len(targets) != 2 || targets[0].Name != "#kitchen" {
 		t.Errorf("targets %+v, %v", targets, err)
 	}
-	if err := v.session.RenameChannel(t.Context(), "#kitchen", "#Bar"); err != nil {
+	if err := v.session.RenameChannel(t.Context(), "#kitchen", "#Bar", "it closes late"); err != nil {
 		t.Fatal(err)
 	}
-	v.awaits("&{Old:#kitchen New:#bar}")
+	v.awaits("* renames #kitchen to #bar: *")
 	if _, err := v.session.Redact(t.Context(), "#bar", msgid, ""); err != nil {
 		t.Errorf("the msgid does not outlive the name: %v", err)
 	}

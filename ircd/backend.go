@@ -182,9 +182,9 @@ type TopicSetter interface {
 
 // A RoomKeeper is a Session whose user can rename channels and let others in.
 type RoomKeeper interface {
-	// RenameChannel gives a channel that the client is in another name. All sessions, this one
-	// included, learn of it by a Renaming through Poll.
-	RenameChannel(ctx context.Context, channel, name string) error
+	// RenameChannel gives a channel that the client is in another name, for a reason, which may be
+	// empty. All sessions, this one included, learn of it by a Renaming through Poll.
+	RenameChannel(ctx context.Context, channel, name, reason string) error
 	// Invite makes a user a member of a channel that the client is in, who need not be
 	// connected. It does nothing, and member is false, where channels have no members and the
 	// user may be able to join. An error says why the user is not, and cannot join.

@@ -9,7 +9,7 @@ import (
 )
 
 // RenameChannel implements RoomKeeper.
-func (s *fakeSession) RenameChannel(_ context.Context, channel, name string) error {
+func (s *fakeSession) RenameChannel(_ context.Context, channel, name, reason string) error {
 	s.chat.mu.Lock()
 	s.chat.keys[name] = s.chat.keys[channel]
 	for other := range s.chat.sessions {
@@ -17,7 +17,11 @@ func (s *fakeSession) RenameChannel(_ context.Context, channel, name string) err
 		delete(other.joined, channel)
 	}
 	s.chat.mu.Unlock()
-	s.chat.push(&Renaming{Old: channel, New: name}, nil)
+	ev := &Renaming{Old: channel, New: name}
+	if reason != "" { // else it is as if somebody had done it in Directus
+		ev.By, ev.Reason = s.User(), reason
+	}
+	s.chat.push(ev, nil)
 	return nil
 }
 
@@ -74,6 +78,11 @@ func TestRenaming(t *testing.T) {
 		bob.Expect("* 366 bob #apollo *")
 		synctest.Wait()
 		alice.Refute("*JOIN*") // bob was there before
+		bob.Send("RENAME #apollo #gemini :two are better")
+		alice.Expect(":bob!u@directus RENAME #apollo #gemini :two are better")
+		bob.Expect(":bob!u@directus PART #apollo :two are better")
+		alice.Send("RENAME #gemini #apollo")
+		bob.Expect("* 366 bob #apollo *")
 		chat.say(testUser("kevin"), "#apollo", "hi")
 		for _, c := range []*ircdtest.Client{alice, bob} {
 			c.Expect(":kevin!u@directus PRIVMSG #apollo :hi")

@@ -1,6 +1,7 @@
 package ircd
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"strconv"
@@ -81,7 +82,7 @@ func (c *conn) cmdRename(ctx context.Context, m *irc.Message) error {
 	case !wire.IsChannel(name):
 		return failReply("CANNOT_RENAME", "That is not a channel name", ch.name, name)
 	}
-	if err := c.has.rooms.RenameChannel(ctx, ch.name, name); err != nil {
+	if err := c.has.rooms.RenameChannel(ctx, ch.name, name, m.Param(2)); err != nil {
 		return refused(err, irc.ERR_CHANOPRIVSNEEDED, ch.name)
 	}
 	return nil
@@ -99,10 +100,15 @@ func (c *conn) showRenaming(ev *Renaming) {
 	c.removeChannel(ch)
 	ch.name = ev.New
 	c.addChannel(ch)
-	reason := "The room is called " + ev.New + " now"
+	reason := cmp.Or(ev.Reason, "The room is called "+ev.New+" now")
 	switch {
 	case knows:
-		c.send(&wire.Line{Source: c.srv.service, Command: "RENAME", Params: []string{old, ev.New, reason}, Trailing: true})
+		l := &wire.Line{Source: c.srv.service, Command: "RENAME", Params: []string{old, ev.New, reason}, Trailing: true}
+		if ev.By == (User{}) {
+			c.send(l)
+		} else {
+			c.sendBy(ev.By, l)
+		}
 		return
 	case wire.Fold(old) == wire.Fold(ev.New):
 		return

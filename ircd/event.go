@@ -158,6 +158,9 @@ type Renaming struct {
 	// Old is the canonical name that the client knows, and New the one from now on, under which
 	// later events come. They may differ in case only.
 	Old, New string
+	// By is who has renamed it, and Reason what they gave for it; both are empty if that is not known.
+	By     User
+	Reason string
 }
 
 // Invitation says that there is a channel that the user may join, which is new to the user.

@@ -4,6 +4,8 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"maps"
+	"time"
 
 	"directus-ircd/bridge/collection"
 	"directus-ircd/directus"
@@ -70,10 +72,35 @@ func (r *Rooms) made(ctx context.Context, l *List, m Reader, name string) (*coll
 	return nil, nil
 }
 
-// Rename changes what people call a room, as the reader m of a list.
-func (r *Rooms) Rename(ctx context.Context, m Reader, id, name string) error {
+// renameLife is how long it is known who has renamed a room: until everybody was told.
+const renameLife = time.Minute
+
+// renamed is how a room got its name over IRC.
+type renamed struct {
+	name       string // folded
+	by, reason string
+	at         time.Time
+}
+
+// Rename changes what people call a room, as the reader m of a list, for a reason, which may be empty.
+func (r *Rooms) Rename(ctx context.Context, m Reader, id, name, reason string) error {
 	if Slug(name) != wire.Fold(name) {
 		return ErrName
 	}
+	r.mu.Lock()
+	maps.DeleteFunc(r.renamed, func(_ string, last renamed) bool { return time.Since(last.at) > renameLife })
+	r.renamed[id] = renamed{wire.Fold(name), m.Account().ID(), reason, time.Now()} // the event may come before the answer
+	r.mu.Unlock()
 	return m.Account().UpdateItem(ctx, r.Collection, id, map[string]any{r.Fields.Name: name[1:]}, []string{keyField}, nil)
+}
+
+// RenamedBy is the user who has just given a room a name over this daemon, and why; empty if that is not
+// known.
+func (r *Rooms) RenamedBy(id, name string) (user, reason string) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if last := r.renamed[id]; last.name == wire.Fold(name) && time.Since(last.at) <= renameLife {
+		return last.by, last.reason
+	}
+	return "", ""
 }

@@ -89,6 +89,8 @@ type Rooms struct {
 	mu    sync.Mutex
 	lists map[Key]*List // guarded by mu
 	names registry      // guarded by mu
+	// renamed are the last renames over IRC, by key; guarded by mu.
+	renamed map[string]renamed
 }
 
 // New makes the rooms of a configuration, without asking Directus. Their names are those that are
@@ -104,7 +106,7 @@ func New(cfg Config, kept Names) (*Rooms, error) {
 		return nil, fmt.Errorf("rooms: %w", err)
 	}
 	c.Filter = nil
-	r := &Rooms{Config: cfg, index: collection.NewIndex(cfg.Room), making: semaphore.NewWeighted(1), dates: dates{turn: semaphore.NewWeighted(1)}, names: newRegistry(kept), lists: map[Key]*List{}}
+	r := &Rooms{Config: cfg, index: collection.NewIndex(cfg.Room), making: semaphore.NewWeighted(1), dates: dates{turn: semaphore.NewWeighted(1)}, names: newRegistry(kept), lists: map[Key]*List{}, renamed: map[string]renamed{}}
 	r.ctx, r.cancel = context.WithCancel(context.Background())
 	for _, fields := range cfg.Messages.Fields.Choices() {
 		g := &collection.Group{
