@@ -159,6 +159,9 @@ func (b *Backend) Configure(opts Options) error {
 	if old.rooms != nil && p.rooms != old.rooms {
 		b.retired = append(b.retired, old.rooms) // its lists end when no session has it any more
 	}
+	if p.rooms != nil {
+		p.rooms.Set(p.Rooms.Settings)
+	}
 	b.guard.Limit(opts.LoginAttemptsPerMinute)
 	b.pages.Resize(opts.PageMemory)
 	moved := !reflect.DeepEqual(opts.ReadMarkers, old.ReadMarkers)

@@ -90,7 +90,7 @@ func (s *session) roomsBetween(ctx context.Context, h *historian, now *rooms.Lis
 		return nil, err
 	}
 	date, room := h.group.Fields.Date, s.plan.rooms.Room
-	limit := s.plan.rooms.Limit
+	limit := s.plan.rooms.Current().Limit
 	if info, err := s.member.account.Info(ctx); err == nil && info.QueryLimitMax > 0 {
 		limit = min(limit, info.QueryLimitMax)
 	}

@@ -37,9 +37,10 @@ func (s *session) follow(ctx context.Context) []ircd.Event {
 	if now == old {
 		return nil
 	}
-	// The rooms of another configuration are other ones, even if they have the same keys and, by now,
-	// channels.
+	// The rooms of another collection are other ones, even if they have the same keys and, by now,
+	// channels. Those of the same one stay, until the first reading says which there are.
 	anew := now.rooms != old.rooms
+	other := anew && (now.rooms == nil || old.rooms == nil || now.rooms.Collection != old.rooms.Collection)
 	if s.plan = now; anew {
 		s.rooms = roomView{}
 		// Leaves the list of the old one; behind what follows, or a room would be the same one or a
@@ -54,7 +55,7 @@ func (s *session) follow(ctx context.Context) []ircd.Event {
 		switch c := now.channel(name); {
 		case c == nil && j.Private:
 			s.drop(j)
-		case c == nil, anew && j.Room != "":
+		case c == nil, other && j.Room != "":
 			s.drop(j)
 			events = append(events, &ircd.Removal{Channel: j.Name(), Reason: "This channel is not configured any more", Closed: true})
 		default:

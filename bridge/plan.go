@@ -98,8 +98,8 @@ func (p *plan) takeRooms(old *plan, same bool, dates func(*collection.Group) *co
 	}
 	cfg := *p.Rooms
 	cfg.Base = p.PublicURL
-	if p.rooms = old.rooms; p.rooms == nil || !same || !reflect.DeepEqual(p.rooms.Config, cfg) {
-		if p.rooms, err = rooms.New(cfg, p.State.rooms.Names(p.Client.URL().String(), cfg.Collection)); err != nil {
+	if p.rooms = old.rooms; p.rooms == nil || !same || !p.rooms.Is(cfg) {
+		if p.rooms, err = rooms.New(cfg, p.State.rooms.Names(p.Client.URL().String(), cfg.Collection), old.rooms); err != nil {
 			return err
 		}
 		for _, g := range p.rooms.Groups {

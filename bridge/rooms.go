@@ -171,7 +171,7 @@ func without(ids []string, id string) []string {
 // it was given, and leave those that it was in for no other reason.
 func (s *session) followMemberships(ctx context.Context, old, now *rooms.Listing) (events []ircd.Event) {
 	l := s.roomList()
-	if l == nil || s.plan.rooms.Join != rooms.JoinMember {
+	if l == nil || s.plan.rooms.Current().Join != rooms.JoinMember {
 		return nil
 	}
 	mine, version := l.MemberOf(ctx, s.member)
@@ -209,7 +209,7 @@ func (s *session) followMemberships(ctx context.Context, old, now *rooms.Listing
 // session.
 func (s *session) joinsUnasked(id string) bool {
 	wishes := s.backend.opts.State.rooms.Of(s.wishKey())
-	switch s.plan.rooms.Join {
+	switch s.plan.rooms.Current().Join {
 	case rooms.JoinAll:
 		return !rooms.Has(wishes.Parted, id)
 	case rooms.JoinMember:
@@ -229,7 +229,7 @@ func (s *session) wish(c *collection.Channel, in bool) {
 	if in && slices.Contains(s.rooms.admitted, c.Room) {
 		return
 	}
-	if c.Room != "" && s.plan.rooms != nil && s.plan.rooms.Join != rooms.JoinNone {
+	if c.Room != "" && s.plan.rooms != nil && s.plan.rooms.Current().Join != rooms.JoinNone {
 		s.backend.opts.State.rooms.Note(s.wishKey(), c.Room, in)
 	}
 }
@@ -325,7 +325,7 @@ func (s *session) roomFor(ctx context.Context, name string) (*collection.Channel
 	if c, moved := s.plan.rooms.Named(name); moved && c != nil && s.mayKnow(c) {
 		return nil, &ircd.Moved{Name: c.Name()}
 	}
-	if !s.plan.rooms.Create || l == nil || s.listing() == nil {
+	if !s.plan.rooms.Current().Create || l == nil || s.listing() == nil {
 		return nil, noSuchChannel(name)
 	}
 	ctx, cancel := context.WithTimeout(ctx, sendTimeout)

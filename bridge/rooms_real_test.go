@@ -127,7 +127,7 @@ func atPlaces(t *testing.T, dx *directustest.Server, members string) (*bridge.Ba
 		Rooms: &rooms.Config{
 			Collection: "places", Fields: rooms.Fields{Name: "name", Topic: "topic", Archived: "archived", Member: membersOfPlaces[members][0]}, Members: members, Room: "place",
 			Messages: collection.Config{Collection: "placed", Fields: collection.Fields{Text: "text", Author: "user_created", Date: "date_created"}},
-			Join:     rooms.JoinMember, Create: true, Limit: 100,
+			Settings: rooms.Settings{Join: rooms.JoinMember, Create: true, Limit: 100},
 		},
 	})
 	if err != nil {

@@ -129,7 +129,7 @@ func (c *chat) enters(s fullSession, opts ircd.JoinOptions) map[string][]string 
 // manyRooms is a chat with so many rooms, in all of which everybody is, and their keys.
 func manyRooms(t *testing.T, many int, change func(*bridge.Options)) (*chat, []string) {
 	cfg := rooms.Config{
-		Collection: "rooms", Fields: rooms.Fields{Name: "name"}, Room: "room", Join: rooms.JoinAll, Limit: many,
+		Collection: "rooms", Fields: rooms.Fields{Name: "name"}, Room: "room", Settings: rooms.Settings{Join: rooms.JoinAll, Limit: many},
 		Messages: collection.Config{Collection: "messages", Backlog: 50, Fields: fields},
 	}
 	c := newChat(t, func(opts *bridge.Options) {

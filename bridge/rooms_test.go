@@ -26,7 +26,7 @@ func roomChatAt(t *testing.T, at directustest.FakeOptions, change func(*rooms.Co
 	cfg := rooms.Config{
 		Collection: "rooms", Fields: rooms.Fields{Name: "name", Topic: "topic", Archived: "archived"},
 		Messages: collection.Config{Collection: "messages", Backlog: 50, Fields: fields}, Room: "room",
-		Join: rooms.JoinNone, Limit: 100,
+		Settings: rooms.Settings{Join: rooms.JoinNone, Limit: 100},
 	}
 	if change != nil {
 		change(&cfg)
@@ -346,23 +346,24 @@ func TestTargetsOfManyRooms(t *testing.T) {
 	})
 }
 
-// A new configuration of the rooms makes them anew, and one without rooms ends them.
+// A new configuration of the same rooms leaves everybody in them, and one without rooms ends them.
 func TestRoomsAreConfiguredAnew(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c := roomChat(t, nil)
-		c.room("General")
+		general := c.room("General")
 		kevin := c.visit("kevin", "#general", "#messages")
 		opts := bridge.Options{Client: c.client, Channels: []collection.Config{messages("messages")}, NickFields: []string{"first_name"}, Logger: logger(t)}
 		opts.Rooms = &rooms.Config{
-			Collection: "rooms", Fields: rooms.Fields{Name: "name"}, Room: "room", Join: rooms.JoinAll, Limit: 10,
+			Collection: "rooms", Fields: rooms.Fields{Name: "name"}, Room: "room", Settings: rooms.Settings{Join: rooms.JoinAll, Limit: 10},
 			Messages: collection.Config{Collection: "messages", Fields: fields},
 		}
 		if err := c.backend.Configure(opts); err != nil {
 			t.Fatal(err)
 		}
-		news := append(kevin.news(), kevin.news()...)
-		same(t, news, "&{Channel:#general Reason:This channel is not configured any more Closed:true}", "&{Channel:#general}")
-		kevin.into("#general")
+		// It stays the same room, though what is read of it is not.
+		same(t, slices.Concat(kevin.news(), kevin.news(), kevin.later(5*time.Second)), "&{Channel:#general Text: By:*")
+		c.fake.Insert("messages", kevin.id, map[string]any{"text": "still here", "room": general})
+		same(t, kevin.later(time.Second), "kevin says in #messages: still here", "kevin says in #general: still here")
 		opts.Rooms = nil
 		if err := c.backend.Configure(opts); err != nil {
 			t.Fatal(err)

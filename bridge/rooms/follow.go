@@ -78,7 +78,7 @@ func (f *follower) readAll(ctx context.Context, causes map[string]Cause) error {
 	for moved := 0; ; moved++ {
 		now, _, _ := f.list.Now()
 		news, all := unreadable(now), map[string]bool{}
-		limit, read := f.list.rooms.Limit, 0
+		limit, read := f.list.rooms.Current().Limit, 0
 		err := collection.ReadItems(ctx, f.reader.Account(), f.list.rooms.Collection, keyField, directus.Query{Fields: f.fields()}, limit, func(item map[string]json.RawMessage) {
 			if read++; read <= limit {
 				f.note(item, news, causes)

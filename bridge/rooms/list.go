@@ -254,6 +254,7 @@ func (l *List) follow(ctx context.Context, m Reader) {
 		case <-f.membersWake():
 		case <-l.doubt:
 			all = true
+			f.subscribeMembers(ctx)
 		case <-next.C:
 			all = true
 			f.subscribeMembers(ctx)

@@ -32,7 +32,7 @@ func (c *Config) roomField() string { return c.Collection + "_id" }
 
 // watchesMembers reports whether memberships change what the readers of the list see.
 func (l *List) watchesMembers() bool {
-	return l.rooms.Fields.Member != "" && (l.key.Owner != nil || l.rooms.Join == JoinMember)
+	return l.rooms.Fields.Member != "" && (l.key.Owner != nil || l.rooms.Current().Join == JoinMember)
 }
 
 // Doubt makes MemberOf ask Directus again.
@@ -96,7 +96,7 @@ func (r *Rooms) readMemberships(ctx context.Context, m Reader) (map[string]strin
 	mine := map[string]string{}
 	err := collection.ReadItems(ctx, m.Account(), r.Members, keyField, directus.Query{
 		Fields: []string{keyField, r.roomField()}, Filter: directus.Eq(userField, m.Account().ID()),
-	}, r.Limit, func(item map[string]json.RawMessage) {
+	}, r.Current().Limit, func(item map[string]json.RawMessage) {
 		mine[collection.Scalar(item[r.roomField()])] = collection.Scalar(item[keyField])
 	})
 	if !collection.IsForbidden(err) && !directus.IsCode(err, directus.CodeInvalidCollection) {
@@ -105,7 +105,7 @@ func (r *Rooms) readMemberships(ctx context.Context, m Reader) (map[string]strin
 	clear(mine)
 	err = collection.ReadItems(ctx, m.Account(), r.Collection, keyField, directus.Query{
 		Fields: []string{keyField}, Filter: directus.Filter{r.Fields.Member: map[string]any(directus.Eq(userField, m.Account().ID()))},
-	}, r.Limit, func(item map[string]json.RawMessage) { mine[collection.Scalar(item[keyField])] = "" })
+	}, r.Current().Limit, func(item map[string]json.RawMessage) { mine[collection.Scalar(item[keyField])] = "" })
 	return mine, err
 }
 

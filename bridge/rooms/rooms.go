@@ -3,8 +3,11 @@ package rooms
 import (
 	"context"
 	"fmt"
+	"maps"
+	"reflect"
 	"slices"
 	"sync"
+	"sync/atomic"
 
 	"golang.org/x/sync/semaphore"
 
@@ -35,10 +38,15 @@ type Config struct {
 	// Members holds the memberships: the junction of Fields.Member. It has the fields of the user
 	// and of the room that Directus gives to junctions. Empty without Fields.Member.
 	Members string
-	Join    Join
-	Create  bool   // JOIN of a name that no room has makes one
 	Base    string // see collection.Channel
-	Limit   int    // the most rooms that are listed for a user
+	Settings
+}
+
+// Settings are what a reload can change of rooms that stay the same.
+type Settings struct {
+	Join   Join
+	Create bool // JOIN of a name that no room has makes one
+	Limit  int  // the most rooms that are listed for a user
 }
 
 // Fields names the fields of a room. All but Name may be empty: there is none then.
@@ -74,7 +82,8 @@ func (c *Config) queryOf(m Reader) []string {
 
 // Rooms is what a configuration makes of a collection of rooms. Close ends its goroutines.
 type Rooms struct {
-	Config
+	Config   // its Settings are the first ones: see Current
+	settings atomic.Pointer[Settings]
 	// Groups are what to try to read the messages of any room in, best first.
 	Groups []*collection.Group
 
@@ -94,9 +103,10 @@ type Rooms struct {
 }
 
 // New makes the rooms of a configuration, without asking Directus. Their names are those that are
-// kept. The caller sets Dates and Edits of the Groups before anything is read. The error says what
+// kept. Of the rooms of an earlier configuration (before, which may be nil) those in the same
+// collection have their channels at once, so that nobody has to leave them. The caller sets Dates and Edits of the Groups before anything is read. The error says what
 // is wrong with cfg.
-func New(cfg Config, kept Names) (*Rooms, error) {
+func New(cfg Config, kept Names, before *Rooms) (*Rooms, error) {
 	if cfg.Collection == "" || cfg.Fields.Name == "" || cfg.Room == "" {
 		return nil, errFields
 	}
@@ -107,6 +117,7 @@ func New(cfg Config, kept Names) (*Rooms, error) {
 	}
 	c.Filter = nil
 	r := &Rooms{Config: cfg, index: collection.NewIndex(cfg.Room), making: semaphore.NewWeighted(1), dates: dates{turn: semaphore.NewWeighted(1)}, names: newRegistry(kept), lists: map[Key]*List{}, renamed: map[string]renamed{}}
+	r.settings.Store(&cfg.Settings)
 	r.ctx, r.cancel = context.WithCancel(context.Background())
 	for _, fields := range cfg.Messages.Fields.Choices() {
 		g := &collection.Group{
@@ -116,7 +127,35 @@ func New(cfg Config, kept Names) (*Rooms, error) {
 		g.Prepare()
 		r.Groups = append(r.Groups, g)
 	}
+	for id, name := range before.named(cfg.Collection) {
+		c := r.channelOf(id)
+		c.Rename(name)
+		r.names.channels[id] = c
+		r.index.Add(id, c)
+	}
 	return r, nil
+}
+
+// Current are the settings of now.
+func (r *Rooms) Current() Settings { return *r.settings.Load() }
+
+// Is reports whether a configuration makes the same rooms, whatever its settings.
+func (r *Rooms) Is(cfg Config) bool {
+	cfg.Settings = r.Settings
+	return reflect.DeepEqual(r.Config, cfg)
+}
+
+// Set changes the settings. It ends nothing: a Limit and a Join hold for what is read from now on.
+func (r *Rooms) Set(now Settings) {
+	if *r.settings.Swap(&now) == now {
+		return
+	}
+	r.mu.Lock()
+	lists := slices.Collect(maps.Values(r.lists))
+	r.mu.Unlock()
+	for _, l := range lists {
+		l.Reread()
+	}
 }
 
 // Alone are the groups of one room alone, to read its history in, best first.
@@ -227,6 +266,22 @@ func (r *Rooms) isListed(id string) bool {
 		}
 	}
 	return false
+}
+
+// named lists the names of the rooms of a collection, by key, if it is that of r; r may be nil.
+func (r *Rooms) named(collection string) map[string]string {
+	names := map[string]string{}
+	if r == nil || r.Collection != collection {
+		return names
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for id, c := range r.names.channels {
+		if _, claimed := r.names.claims[id]; claimed {
+			names[id] = c.Name()
+		}
+	}
+	return names
 }
 
 // channelOf makes the channel of a room, which has no name of its own yet.

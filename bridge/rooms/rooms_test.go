@@ -47,9 +47,9 @@ func testRooms(t *testing.T) *Rooms { return keptRooms(t, Names{}) }
 func keptRooms(t *testing.T, kept Names) *Rooms {
 	t.Helper()
 	r, err := New(Config{
-		Collection: "rooms", Fields: Fields{Name: "name", Topic: "topic", Archived: "archived"}, Room: "room", Limit: 100,
+		Collection: "rooms", Fields: Fields{Name: "name", Topic: "topic", Archived: "archived"}, Room: "room", Settings: Settings{Limit: 100},
 		Messages: collection.Config{Collection: "messages", Fields: collection.Fields{Text: "text", Author: "user_created", Date: "date_created"}},
-	}, kept)
+	}, kept, nil)
 	if err != nil {
 		t.Fatal(err)
 	}

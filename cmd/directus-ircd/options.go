@@ -64,7 +64,7 @@ func bridgeOptions(cfg *config.Config, client *directus.Client, log zerolog.Logg
 	if r := cfg.Rooms; r.Collection != "" {
 		opts.Rooms = &rooms.Config{
 			Collection: r.Collection, Fields: rooms.Fields(r.Fields), Members: r.MembersCollection(), Room: r.Messages.Room,
-			Messages: bridgeChannel(r.Messages.Channel()), Join: rooms.Join(r.Join), Create: r.Create, Limit: r.Limit,
+			Messages: bridgeChannel(r.Messages.Channel()), Settings: rooms.Settings{Join: rooms.Join(r.Join), Create: r.Create, Limit: r.Limit},
 		}
 	}
 	if p := cfg.Private; p.Collection != "" {

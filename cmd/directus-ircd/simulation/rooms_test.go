@@ -166,7 +166,7 @@ func (w *world) roomOptions() *rooms.Config {
 	}
 	return &rooms.Config{
 		Collection: roomsCollection, Fields: rooms.Fields{Name: "name", Topic: "topic", Archived: "archived"}, Messages: c, Room: "room",
-		Join: s.rooms.join, Create: true, Limit: 1000,
+		Settings: rooms.Settings{Join: s.rooms.join, Create: true, Limit: 1000},
 	}
 }
 
