@@ -92,6 +92,26 @@ func TestRoomsThatCannotBeReadWhole(t *testing.T) {
 	})
 }
 
+// A room cannot be given the name of one that the user may not see, where names are unique. That somebody
+// has tried is not told of who does it later.
+func TestRenameToATakenName(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c := roomChat(t, nil)
+		c.fake.AddCollection("rooms", directustest.FakeCollection{Fields: []string{"name", "topic", "archived"}, Unique: []string{"name"}})
+		tea, attic := c.room("tea"), c.room("attic")
+		c.fake.Restrict(c.person("ann"), "rooms", map[string]any{"id": map[string]any{"_eq": tea}})
+		ann := c.visit("ann", "#tea")
+		err := ann.session.RenameChannel(t.Context(), "#tea", "#attic", "")
+		if err == nil || !strings.Contains(err.Error(), "CHANNEL_NAME_IN_USE There is a channel of this name already: choose another") {
+			t.Errorf("answered with %v", err)
+		}
+		same(t, ann.news())
+		c.fake.Remove("rooms", attic)
+		c.fake.Update("rooms", tea, map[string]any{"name": "attic"})
+		same(t, ann.news(), "&{Old:#tea New:#attic}")
+	})
+}
+
 // A message that is moved to another room, or out of all or into one, is gone from the one place and
 // there in the other.
 func TestMessageChangesRoom(t *testing.T) {

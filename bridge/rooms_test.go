@@ -272,7 +272,7 @@ func TestRoomsAreMade(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c := roomChat(t, func(cfg *rooms.Config) { cfg.Create = true })
 		kevin, ann := c.visit("kevin"), c.visit("ann")
-		same(t, []string{kevin.refused("#a.b")}, "403 *try #a-b")
+		same(t, []string{kevin.refused("#a.b"), kevin.refused("#?!")}, "403 *try #a-b", "403 *try a name of letters*")
 		if ch := kevin.into("#Project-X"); ch.Name != "#project-x" {
 			t.Errorf("joined %+v", ch)
 		}

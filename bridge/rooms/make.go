@@ -87,11 +87,18 @@ func (r *Rooms) Rename(ctx context.Context, m Reader, id, name, reason string) e
 	if Slug(name) != wire.Fold(name) {
 		return ErrName
 	}
+	note := renamed{wire.Fold(name), m.Account().ID(), reason, time.Now()}
 	r.mu.Lock()
 	maps.DeleteFunc(r.renamed, func(_ string, last renamed) bool { return time.Since(last.at) > renameLife })
-	r.renamed[id] = renamed{wire.Fold(name), m.Account().ID(), reason, time.Now()} // the event may come before the answer
+	r.renamed[id] = note // the event may come before the answer
 	r.mu.Unlock()
-	return m.Account().UpdateItem(ctx, r.Collection, id, map[string]any{r.Fields.Name: name[1:]}, []string{keyField}, nil)
+	err := m.Account().UpdateItem(ctx, r.Collection, id, map[string]any{r.Fields.Name: name[1:]}, []string{keyField}, nil)
+	if err != nil && !errors.Is(err, directus.ErrUnconfirmed) {
+		r.mu.Lock()
+		defer r.mu.Unlock()
+		delete(r.renamed, id)
+	}
+	return err
 }
 
 // RenamedBy is the user who has just given a room a name over this daemon, and why; empty if that is not
