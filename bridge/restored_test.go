@@ -2,6 +2,7 @@ package bridge_test
 
 import (
 	"fmt"
+	"maps"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -95,6 +96,32 @@ func TestRestored(t *testing.T) {
 				}
 				c.fake.Remove("rooms", fmt.Sprint(id))
 				same(t, a.news(), "bob deletes "+msgid+" in #dev: hello")
+			})
+		})
+	}
+}
+
+// An event that comes late does not bring back a message that has been taken back since: what a reading
+// has found is later than the event.
+func TestLateEventOfWhatWasTakenBack(t *testing.T) {
+	for name, takeBack := range map[string]map[string]any{"moved": {"room": nil}, "marked": {"status": "spam"}} {
+		t.Run(name, func(t *testing.T) {
+			ircdtest.Bubble(t, func(t *testing.T) {
+				c := newChatAt(t, directustest.FakeOptions{}, nil, room("dev", nil))
+				addRooms(c.fake)
+				a, b := c.visit("ada", "#dev"), c.visit("bob", "#dev")
+				msgid := b.send("#dev", "hello")
+				same(t, a.news(), "bob says in #dev: hello")
+				id := fmt.Sprint(c.fake.Items("rooms")[0]["id"])
+				c.fake.LoseEvents(true)
+				c.fake.Update("rooms", id, map[string]any{"text": "hello again"})
+				stale := maps.Clone(c.fake.Items("rooms")[0])
+				c.fake.Update("rooms", id, takeBack)
+				c.fake.LoseEvents(false)
+				c.fake.Cut()
+				same(t, a.later(time.Minute), "*deletes "+msgid+" in #dev: hello")
+				c.fake.Emit("rooms", "update", []map[string]any{stale}, nil)
+				same(t, a.later(10*time.Minute))
 			})
 		})
 	}

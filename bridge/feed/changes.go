@@ -39,6 +39,25 @@ func (f *Feed) update(ctx context.Context, rows []collection.Row) error {
 	return nil
 }
 
+// hearOf takes rows as the events of their changes have them. A message that was taken back does not come back
+// by an event alone: a reading may have taken it back since what the event tells of, and no other event comes of
+// a row that has left the filter. Such a row is read.
+func (f *Feed) hearOf(ctx context.Context, rows []collection.Row) error {
+	var back []string
+	f.mu.Lock()
+	rows = slices.DeleteFunc(rows, func(r collection.Row) bool {
+		if f.shown.rows[r.ID].isTakenBack() && !slices.Contains(back, r.ID) {
+			back = append(back, r.ID)
+		}
+		return slices.Contains(back, r.ID)
+	})
+	f.mu.Unlock()
+	if err := f.update(ctx, rows); err != nil {
+		return err
+	}
+	return f.refresh(ctx, back)
+}
+
 // showable are those of changed rows that are, or may become, messages in some channel.
 func (f *Feed) showable(changed []*rendering) (list []*rendering) {
 	f.mu.Lock()

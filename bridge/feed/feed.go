@@ -352,7 +352,7 @@ func (f *Feed) apply(ctx context.Context, events []directus.Event) error {
 			return err
 		}
 	}
-	if err := f.update(ctx, updated); err != nil {
+	if err := f.hearOf(ctx, updated); err != nil {
 		return err
 	}
 	f.remove(deleted)

@@ -21,17 +21,22 @@ const (
 // edits and deletions made during an outage are shown late rather than never.
 func (f *Feed) review(ctx context.Context) error {
 	size := collection.PageLimit(ctx, f.leader.Account(), maxReviewed)
-	err := f.readNow(ctx, f.latestShown(min(maxReviewed, maxReviews*size)), func(rows []collection.Row, missing []string) error {
+	err := f.refresh(ctx, f.latestShown(min(maxReviewed, maxReviews*size)))
+	if err == nil {
+		err = f.showEdits(ctx)
+	}
+	return f.failed(ctx, err)
+}
+
+// refresh reads rows by their keys and brings what has become of them.
+func (f *Feed) refresh(ctx context.Context, ids []string) error {
+	return f.readNow(ctx, ids, func(rows []collection.Row, missing []string) error {
 		if err := f.update(ctx, rows); err != nil {
 			return err
 		}
 		f.vanish(missing)
 		return nil
 	})
-	if err == nil {
-		err = f.showEdits(ctx)
-	}
-	return f.failed(ctx, err)
 }
 
 // readNow reads rows by their keys, as the leader may read them now, and calls use for each

@@ -204,6 +204,11 @@ func (s *shownRow) isVisible() bool {
 	return s != nil && slices.ContainsFunc(s.places, func(p place) bool { return p.state == visible })
 }
 
+// isTakenBack reports that the row is not to be seen any more in some channel, as far as remembered.
+func (s *shownRow) isTakenBack() bool {
+	return s != nil && slices.ContainsFunc(s.places, func(p place) bool { return p.state != visible })
+}
+
 func (s *shownRow) cost() int {
 	n := 0
 	for _, p := range s.places {
