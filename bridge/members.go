@@ -271,7 +271,12 @@ func (l *roomList) renew(m *member) {
 	if list == nil || m.ctx.Err() != nil {
 		return
 	}
-	if key := m.roomsKey(l.plan.Load()); key != list.Key() {
+	p := l.plan.Load()
+	if p.rooms != of { // a reload has changed them, or taken them away
+		l.current(m)
+		return
+	}
+	if key := m.roomsKey(p); key != list.Key() {
 		l.swap(m, of, list, of, of.Attach(key, m, m.recheck, m.ring))
 	} else if key.Owner != nil {
 		list.Reread()
