@@ -61,7 +61,7 @@ func (c *conn) showPast(ctx context.Context, ch *Channel) error {
 	if ch.Notice != "" {
 		c.showService(&ServiceNotice{Target: ch.Name, Text: ch.Notice})
 	}
-	if err := c.showBacklog(ctx, ch.Name, ch.Backlog); err != nil {
+	if err := c.showBacklog(ctx, ch.Name, ch.Backlog, time.Time{}); err != nil {
 		return err
 	}
 	return c.showRest(ctx, ch.More)

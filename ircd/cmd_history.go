@@ -66,7 +66,7 @@ func (c *conn) historyPage(ctx context.Context, r *historyRequest) error {
 		target = r.query.Target // a client may compare it with what it has asked for
 	}
 	b := c.openHistory(c.endTags(page.End), "chathistory", target)
-	return c.showEvents(ctx, b, page.Events, page.More)
+	return c.showEvents(ctx, b, page, time.Time{})
 }
 
 // historyTargets lists the channels and users with messages.

@@ -201,13 +201,42 @@ func TestLateBacklog(t *testing.T) {
 		later.Send("CAP REQ draft/chathistory")
 		later.Expect("* ACK *")
 		synced(c)
-		m := &Message{ID: "m1", From: testUser("kevin"), Target: "#dev", Time: time.Now(), Text: "one"}
+		m := &Message{ID: "m1", From: testUser("kevin"), Target: "#dev", Time: time.Now().Add(-time.Minute), Text: "one"}
 		chat.push(&Backlog{Channel: "#dev", Messages: []*Message{m}}, nil)
 		other := *m
 		other.Target = "#messages"
 		chat.push(&Backlog{Channel: "#messages", Messages: []*Message{&other}}, nil)
-		expectAll(t, synced(c), []string{":irc.test BATCH +1 chathistory #dev", "@batch=1 :kevin!u@directus PRIVMSG #dev :[00:00] one", ":irc.test BATCH -1"})
+		expectAll(t, synced(c), []string{":irc.test BATCH +1 chathistory #dev", "@batch=1 :kevin!u@directus PRIVMSG #dev :[1999-12-31 23:59] one", ":irc.test BATCH -1"})
 		expectAll(t, synced(later), nil)
+	})
+}
+
+// What is written right after a client came is not told with its time, although it may come with
+// the backlog: a bot takes "!help" for a command, and no "[00:00] !help".
+func TestLateBacklogHasNews(t *testing.T) {
+	ircdtest.Bubble(t, func(t *testing.T) {
+		chat := newFakeChat()
+		s := newTestServer(t, chat, nil)
+		c, bot := s.user("alice"), s.user("bob")
+		late := func(window, to string, age time.Duration, text string) *Backlog {
+			return &Backlog{Channel: window, Messages: []*Message{{ID: text, From: testUser("kevin"), To: testUser(to), Time: time.Now().Add(-age), Text: text}}}
+		}
+		chat.push(late("kevin", "bob", time.Second, "!before"), nil)
+		chat.push(late("kevin", "bob", 0, "!help"), nil)
+		expectAll(t, synced(bot), []string{":kevin!u@directus PRIVMSG bob :[1999-12-31 23:59] !before", ":kevin!u@directus PRIVMSG bob :!help"})
+		synced(c)
+
+		time.Sleep(10 * time.Minute)
+		c.Send("JOIN #dev")
+		synced(c)
+		m := &Message{ID: "m1", From: testUser("kevin"), Target: "#dev", Time: time.Now().Add(-5 * time.Second), Text: "before"}
+		news := &Message{ID: "m2", From: testUser("kevin"), Target: "#dev", Time: time.Now(), Text: "news"}
+		chat.push(&Backlog{Channel: "#dev", Messages: []*Message{m, news}}, nil)
+		expectAll(t, synced(c), []string{":kevin!u@directus PRIVMSG #dev :[00:09] before", ":kevin!u@directus PRIVMSG #dev :news"})
+
+		time.Sleep(newsAge + time.Second)
+		chat.push(&Backlog{Channel: "#dev", Messages: []*Message{news}}, nil)
+		expectAll(t, synced(c), []string{":kevin!u@directus PRIVMSG #dev :[00:10] news"})
 	})
 }
 

@@ -179,7 +179,7 @@ func (c *conn) showEvent(ctx context.Context, ev Event) error {
 			c.showReaction(ev)
 		}
 	case *Backlog:
-		return c.showBacklog(ctx, ev.Channel, ev.Messages)
+		return c.showBacklog(ctx, ev.Channel, ev.Messages, c.newsSince(ev.Channel))
 	case *Rest:
 		return c.showRest(ctx, ev.More)
 	case *ReadMarker:

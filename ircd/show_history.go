@@ -2,6 +2,7 @@ package ircd
 
 import (
 	"context"
+	"time"
 
 	"directus-ircd/ircd/wire"
 )
@@ -9,9 +10,30 @@ import (
 // tagContext marks events that belong to the message before them and do not count.
 const tagContext = "draft/chathistory-context"
 
+// newsAge is up to which age what was written after the client came is news for it, in whatever
+// way it comes. Later ones are told with their time, as catching up is.
+const newsAge = time.Minute
+
+// newsSince is from when on what comes in a late backlog of a window is news: it was written when
+// the client was there, while the window was still being prepared. To a client without server-time
+// it must look live, or a bot would take no "[12:03] !help" for a command. Dates in Directus may be
+// whole seconds.
+func (c *conn) newsSince(window string) time.Time {
+	came := c.start
+	if ch := c.channels[wire.Fold(window)]; ch != nil {
+		came = ch.since
+	}
+	since := c.srv.dateOf(came).Truncate(time.Second)
+	if oldest := c.srv.now().Add(-newsAge); oldest.After(since) {
+		return oldest
+	}
+	return since
+}
+
 // showBacklog shows messages from before the client came, in the form of an answer to
-// CHATHISTORY. A client that has enabled chathistory meanwhile fetches them itself.
-func (c *conn) showBacklog(ctx context.Context, window string, messages []*Message) error {
+// CHATHISTORY. Those from news on are shown as live ones are; the zero time means none. A client
+// that has enabled chathistory meanwhile fetches them itself.
+func (c *conn) showBacklog(ctx context.Context, window string, messages []*Message, news time.Time) error {
 	if c.caps.has(capChathistory) {
 		return nil
 	}
@@ -25,7 +47,7 @@ func (c *conn) showBacklog(ctx context.Context, window string, messages []*Messa
 		return nil
 	}
 	defer c.aside()()
-	return c.showEvents(ctx, c.openHistory(nil, "chathistory", window), events, nil)
+	return c.showEvents(ctx, c.openHistory(nil, "chathistory", window), &HistoryPage{Events: events}, news)
 }
 
 // showRest shows the further parts of a backlog.
@@ -85,11 +107,15 @@ func (c *conn) openHistory(tags []wire.Tag, kind string, params ...string) batch
 	return c.openAnswer(tags, kind, params...)
 }
 
-// showEvents shows a history in its batch, first part and rest, and closes the batch.
-func (c *conn) showEvents(ctx context.Context, b batch, events []Event, more More) error {
+// showEvents shows a history in its batch, first part and rest, and closes the batch. For news see
+// showBacklog.
+func (c *conn) showEvents(ctx context.Context, b batch, page *HistoryPage, news time.Time) error {
 	f := c.form(true)
+	events := page.Events
 	for {
 		for i, ev := range events {
+			m, ok := ev.(*Message)
+			f.old = !ok || news.IsZero() || m.Time.Before(news)
 			if err := c.showIn(ctx, b, ev, f); err != nil {
 				return err
 			}
@@ -99,7 +125,7 @@ func (c *conn) showEvents(ctx context.Context, b batch, events []Event, more Mor
 			}
 		}
 		var err error
-		if events, err = c.nextPart(ctx, more); err != nil {
+		if events, err = c.nextPart(ctx, page.More); err != nil {
 			return err
 		}
 		if len(events) == 0 {
