@@ -76,13 +76,10 @@ func (c *conn) markerOnJoin(ctx context.Context, channel string) error {
 	return nil
 }
 
-// showMarker tells the client that its user has read a target on another connection. For a
-// channel that the client is not in, that can wait for its JOIN.
+// showMarker tells the client that its user has read a target on another connection, also if
+// that is a channel it is not in: it may know its history.
 func (c *conn) showMarker(r *ReadMarker) {
-	switch {
-	case !c.caps.has(capReadMarker):
-	case wire.IsChannel(r.Target) && c.channels[wire.Fold(r.Target)] == nil:
-	default:
+	if c.caps.has(capReadMarker) {
 		c.sendMarker(r)
 	}
 }

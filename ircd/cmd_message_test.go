@@ -177,7 +177,7 @@ func TestReadMarkers(t *testing.T) {
 		s.chat.push(&ReadMarker{Target: "#dev"}, nil)
 		s.chat.push(&ReadMarker{Target: "alice"}, nil)
 		expectAll(t, synced(c), []string{":irc.test MARKREAD #dev *", ":irc.test MARKREAD alice *"})
-		expectAll(t, synced(away), []string{":irc.test MARKREAD alice *"}) // it is not in #dev
+		expectAll(t, synced(away), []string{":irc.test MARKREAD #dev *", ":irc.test MARKREAD alice *"}) // it is not in #dev
 		expectAll(t, synced(old), nil)
 		away.Send("JOIN #dev")
 		away.ExpectNext(":bob!u@directus JOIN :#dev")
