@@ -65,6 +65,14 @@ func (s *session) Channels(ctx context.Context) (iter.Seq[ircd.ChannelInfo], err
 // Join implements ircd.Session. It joins the channel as a part of the first of its groups
 // that the user may read.
 func (s *session) Join(ctx context.Context, name string, opts ircd.JoinOptions) (*ircd.Channel, error) {
+	answer, err := s.join(ctx, name, opts)
+	if err != nil && !collection.IsForbidden(err) {
+		s.admitAgain(name)
+	}
+	return answer, err
+}
+
+func (s *session) join(ctx context.Context, name string, opts ircd.JoinOptions) (*ircd.Channel, error) {
 	c := s.plan.channels[wire.Fold(name)]
 	s.rooms.next = opts.Next
 	var err error
@@ -89,6 +97,28 @@ func (s *session) Join(ctx context.Context, name string, opts ircd.JoinOptions) 
 		}
 	}
 	return nil, unreadable(s.nameOf(c), err)
+}
+
+// admitAgain makes a room due again that the client was to join unasked, and could not for the time
+// being: it is not proven at the moment what the user may read, or Directus does not answer.
+func (s *session) admitAgain(name string) {
+	if s.plan.rooms == nil {
+		return
+	}
+	c, _ := s.plan.rooms.Named(name)
+	if c == nil || s.joined[c.Key()] != nil || !slices.Contains(s.rooms.admitted, c.Room) {
+		return
+	}
+	s.rooms.due = append(without(s.rooms.due, c.Room), c.Room)
+	s.rooms.again = time.Now().Add(backlogRetry)
+	s.ringLater()
+}
+
+// topicIn makes the event of a topic that a room has got.
+func (m *member) topicIn(j *joined, text string) *ircd.Topic {
+	t := m.topicOf(j.Channel, text)
+	t.Channel = j.Name()
+	return t
 }
 
 // enter joins a channel as a part of a group. The error is Directus' refusal, the error of

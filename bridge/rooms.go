@@ -4,6 +4,7 @@ import (
 	"context"
 	"maps"
 	"slices"
+	"time"
 
 	"directus-ircd/bridge/collection"
 	"directus-ircd/bridge/rooms"
@@ -17,7 +18,8 @@ type roomView struct {
 	// due are the rooms to be joined unasked, by key, admitted those that the last Poll has asked
 	// for, and next the names of those that the client itself asks for.
 	due, admitted, next []string
-	batch               *batch // of the past of those to be joined; nil: none
+	again               time.Time // the next ones are not due before
+	batch               *batch    // of the past of those to be joined; nil: none
 	// mine are the rooms that the user is a member of, by the reading with a version of the list by.
 	mine    map[string]string
 	version int
@@ -110,6 +112,9 @@ func (s *session) followRooms(ctx context.Context) []ircd.Event {
 		}
 		events = append(events, s.roomsRenamed()...)
 	}
+	if now == nil || time.Now().Before(s.rooms.again) {
+		return events // no room could be joined
+	}
 	n := min(admitAtOnce, len(s.rooms.due))
 	s.rooms.admitted, s.rooms.due = s.rooms.due[:n], s.rooms.due[n:]
 	for _, id := range s.rooms.admitted {
@@ -154,13 +159,6 @@ func (s *session) followRoom(id string, old, now *rooms.Listing) ircd.Event {
 		return nil
 	}
 	return &ircd.Invitation{Channel: s.plan.rooms.Channel(id).Name()}
-}
-
-// topicIn makes the event of a topic that a room has got.
-func (m *member) topicIn(j *joined, text string) *ircd.Topic {
-	t := m.topicOf(j.Channel, text)
-	t.Channel = j.Name()
-	return t
 }
 
 func without(ids []string, id string) []string {

@@ -2,6 +2,7 @@ package bridge_test
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -119,6 +120,31 @@ func TestMembershipOfOpenRooms(t *testing.T) {
 		if n := len(c.fake.Subscribers("rooms_members")); n != 1 {
 			t.Errorf("%d users follow the memberships", n)
 		}
+	})
+}
+
+// A room that a client is to join when it cannot be proven that the user may read it is joined later.
+func TestMembershipInAnOutage(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c := memberChat(t, nil)
+		tea := c.room("Tea")
+		kevin := c.visit("kevin")
+		same(t, kevin.changes())
+		c.admit(tea, kevin.id)
+		same(t, kevin.changes(), "joins #tea")
+		c.fake.Down()
+		time.Sleep(20 * time.Minute) // the right is to be looked at again
+		if _, err := kevin.session.Join(t.Context(), "#tea", ircd.JoinOptions{Backlog: true}); err == nil {
+			t.Fatal("joined without a proof of the right")
+		}
+		c.fake.Up()
+		time.Sleep(10 * time.Minute)
+		if told := kevin.changes(); !slices.Contains(told, "joins #tea") {
+			t.Errorf("told %q", told)
+		}
+		kevin.into("#tea")
+		time.Sleep(time.Minute)
+		same(t, kevin.changes())
 	})
 }
 
