@@ -100,7 +100,7 @@ func (c *client) identified(m *irc.Message) *irc.Message {
 		if !strings.HasPrefix(p, "#") || !now && c.w.isConfigured(p) {
 			continue
 		}
-		if !now && i == 0 && slices.Contains(said, m.Command) {
+		if !now && i == 0 && slices.Contains(said, m.Command) && m.Tags["batch"] == "" { // history that was asked for may come behind a KICK
 			c.w.fail("misnamed: %s is in no room called %s: %s", c.name, p, m.String())
 		}
 		if !now {
