@@ -45,12 +45,22 @@ func (h *historian) latecomers(ctx context.Context, p ircd.Position, lo *collect
 	if end != nil {
 		from = max(from, end.arrived)
 	}
+	var left collection.Overtake
+	overtook := false
+	if end == nil {
+		if left, overtook = h.group.Dates.Over.Of(h.member.account.ID(), id, p.Time); overtook {
+			from = left.Since(from)
+		}
+	}
 	rows := book.Behind(*lo, from, h.until, date, h.reads)
+	if overtook {
+		rows = left.Missing(rows, *lo)
+	}
 	rows = rows[max(0, len(rows)-maxTies):]
 	sc := h.scan(false, nil, nil, len(rows))
-	if end == nil {
+	if overtook {
 		var err error
-		if sc.found, err = h.overtaken(ctx, p, *lo); err != nil {
+		if sc.found, err = h.overtaken(ctx, left, *lo); err != nil {
 			return nil, err
 		}
 	}
@@ -94,17 +104,9 @@ func (sc *rangeScan) addKeyed(ctx context.Context, rows []collection.Row) error 
 	return nil
 }
 
-// overtaken reads the rows that a line of the client has overtaken, if the client goes on
-// from such a line at p, whose bound is lo: see session.noteOvertakes.
-func (h *historian) overtaken(ctx context.Context, p ircd.Position, lo collection.Bound) ([]found, error) {
-	id := ""
-	if p.MsgID != "" {
-		id = lo.ID
-	}
-	left, ok := h.group.Dates.Over.Of(h.member.account.ID(), id, p.Time)
-	if !ok {
-		return nil, nil
-	}
+// overtaken reads the rows behind those that a client had seen when it left which a line of it has
+// overtaken. The client goes on from the line, whose bound is lo: see session.noteOvertakes.
+func (h *historian) overtaken(ctx context.Context, left collection.Overtake, lo collection.Bound) ([]found, error) {
 	lo.Behind = false
 	sc := h.scan(false, &left.Seen, &lo, maxTies)
 	// This is not fill, which pauses when the page is long: as each call makes a new scan,

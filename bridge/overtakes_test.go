@@ -105,3 +105,49 @@ func TestOvertakenAndLateRowsInOrder(t *testing.T) {
 		}
 	})
 }
+
+// Where what waits for the client when it leaves is dated before what it was shown last, it is shown that too when it goes on from
+// its own line, be it that its feed has that already, or gets it later.
+func TestOwnLineInFrontOfLateRows(t *testing.T) {
+	for _, held := range []bool{false, true} {
+		for _, byTime := range []bool{false, true} {
+			t.Run(fmt.Sprintf("held %v, by time %v", held, byTime), func(t *testing.T) {
+				ircdtest.Bubble(t, func(t *testing.T) {
+					c := newChat(t, nil)
+					c.visit("ada", "#messages") // stays
+					away := c.fetcher("bob")
+					time.Sleep(time.Second)
+					begun := time.Now()
+					time.Sleep(time.Second)
+					c.write("shown")
+					time.Sleep(time.Second)
+					polled[*ircd.Message](t, away)
+					if held {
+						c.fake.HoldEvents()
+					}
+					want := append(c.commit(2, begun, time.Millisecond), "missed")
+					time.Sleep(time.Second)
+					own, err := away.Send(t.Context(), ircd.Outgoing{Target: "#messages", Text: "own", Echo: true})
+					if err != nil {
+						t.Fatal(err)
+					}
+					closeSession(t, away)
+					c.fake.ReleaseEvents(false)
+					time.Sleep(time.Second)
+					c.write("missed")
+					from := ircd.Position{MsgID: own.ID}
+					if byTime {
+						from = ircd.Position{Time: own.Time}
+					}
+					for _, limit := range []int{500, 1} {
+						s := c.fetcher("bob")
+						if got := pages(t, s, from, limit, byTime); !slices.Equal(got, want) {
+							t.Errorf("limit %d: got %q, want %q", limit, got, want)
+						}
+						closeSession(t, s)
+					}
+				})
+			})
+		}
+	}
+}

@@ -1,6 +1,7 @@
 package bridge
 
 import (
+	"slices"
 	"sync"
 	"time"
 
@@ -212,9 +213,13 @@ func (s *session) noteOvertakes(j *joined) {
 			lines[sent.id] = at
 		}
 	}
-	if j.fetches && len(lines) > 0 {
-		j.view.feed.Group.Dates.Over.Note(collection.Overtake{User: s.person.ID, Lines: lines, Seen: seen})
+	if !j.fetches || len(lines) == 0 {
+		return
 	}
+	waiting := slices.DeleteFunc(j.view.reader.Waiting(j.Channel), seen.IsInFrontOf)
+	waiting = waiting[max(0, len(waiting)-maxTies):]
+	dates := j.view.feed.Group.Dates
+	dates.Over.Note(collection.Overtake{User: s.person.ID, Lines: lines, Seen: seen, Waiting: waiting, Arrived: dates.Late.SoFar()})
 }
 
 // mailbox holds states that were changed elsewhere, such as topics and read markers, until

@@ -23,7 +23,33 @@ type overtakes struct {
 type Overtake struct {
 	User  string
 	Lines map[string]time.Time // the display times of the client's lines, by key
-	Seen  Bound                // the client has seen all in front of this bound
+	Seen  Bound                // the client has seen all in front of this bound, but for Waiting and what came after Arrived
+	// Waiting are rows in front of Seen that the feed had for the client when it left: their keys and dates.
+	Waiting []Row
+	// Arrived is the place of the row that had come last by then, see latecomers.SoFar.
+	Arrived int64
+}
+
+// Since is the place from which on late rows are missing to a client that goes on from a line at a place. The line has
+// its place when the feed brings it, which may be later than the client was shown it; 0 if it is not known.
+func (o Overtake) Since(place int64) int64 {
+	if place == 0 {
+		return o.Arrived
+	}
+	return min(place, o.Arrived)
+}
+
+// Missing are those of the rows that came late, and of those that waited, that the client has not been shown, in the order of the
+// collection.
+func (o Overtake) Missing(late []Row, in Bound) []Row {
+	for _, r := range o.Waiting {
+		if !in.IsInFrontOf(r) {
+			late = append(late, r)
+		}
+	}
+	slices.SortFunc(late, CompareRows)
+	late = slices.CompactFunc(late, func(a, b Row) bool { return a.ID == b.ID })
+	return slices.DeleteFunc(late, func(r Row) bool { _, own := o.Lines[r.ID]; return own })
 }
 
 // Note remembers an overtake, and forgets the oldest ones beyond maxOvertakes lines.

@@ -309,19 +309,27 @@ func (j *journal) trim(latest int) {
 	}
 }
 
-// waiting are the new rows that the reader has not read.
-func (r *Reader) waiting() map[string]struct{} {
+// Waiting are the new rows that the reader has not read, of one channel or, for nil, of all: their keys and dates.
+func (r *Reader) Waiting(c *collection.Channel) (rows []collection.Row) {
 	j := &r.Feed.journal
 	j.mu.Lock()
 	defer j.mu.Unlock()
-	ids := map[string]struct{}{}
 	if r.Next.Load() != nil || r.pos < j.base {
-		return ids
+		return nil
 	}
 	for i := range j.entries[r.pos-j.base:] {
-		if e := &j.entries[r.pos-j.base+int64(i)]; !e.IsChange() {
-			ids[e.Row.ID] = struct{}{}
+		if e := &j.entries[r.pos-j.base+int64(i)]; !e.IsChange() && (c == nil || e.Channel == c) {
+			rows = append(rows, collection.Row{ID: e.Row.ID, Date: e.Row.Date})
 		}
+	}
+	return rows
+}
+
+// waiting are the keys of Waiting in all channels.
+func (r *Reader) waiting() map[string]struct{} {
+	ids := map[string]struct{}{}
+	for _, row := range r.Waiting(nil) {
+		ids[row.ID] = struct{}{}
 	}
 	return ids
 }
