@@ -185,7 +185,8 @@ func (b *reorderBuffer) late(key uint64, now time.Time) {
 	}
 }
 
-// flush gives up waiting and returns all rows that wait.
+// flush gives up waiting and returns all rows that wait, in the order of the collection: that of
+// keys which do not count up is another.
 func (b *reorderBuffer) flush() (turn []collection.Row) {
 	for _, r := range b.held {
 		turn = append(turn, r.Row)
@@ -194,6 +195,7 @@ func (b *reorderBuffer) flush() (turn []collection.Row) {
 		}
 	}
 	b.held = nil
+	slices.SortStableFunc(turn, collection.CompareRows)
 	return turn
 }
 

@@ -93,3 +93,21 @@ func TestReorderBuffer(t *testing.T) {
 		})
 	}
 }
+
+// What waits together has its turn in the order of the collection, which for keys that do not count up is that of the dates.
+func TestFlushGoesByDates(t *testing.T) {
+	b, begin := newReorderBuffer(), time.Now()
+	b.strict = true
+	for i, id := range []string{`"c"`, `"a"`, `"b"`} {
+		r := keyed(id)
+		r.Date = begin.Add(time.Duration(i) * time.Millisecond)
+		b.add([]collection.Row{r}, begin)
+	}
+	var ids string
+	for _, r := range b.flush() {
+		ids += r.ID
+	}
+	if ids != "cab" {
+		t.Error(ids)
+	}
+}
