@@ -115,7 +115,7 @@ func (r *reader) noteSubject(c *connection, m *irc.Message) {
 		})
 	case m.Tags["batch"] != "" || oldPattern.MatchString(text):
 	case strings.Contains(text, changed):
-		if nick == subjectAuthor {
+		if nick == subjectAuthor && r.wasShown(found) {
 			r.world.blameNow("wrong author: %s was shown a change by somebody else as one by the author: %v", r.name, m)
 		}
 		r.world.book.do(func() { r.world.book.subjects[len(r.world.book.subjects)-1].edited[r] = true })
@@ -123,4 +123,15 @@ func (r *reader) noteSubject(c *connection, m *irc.Message) {
 		n, _ := strconv.Atoi(found[1])
 		r.world.book.do(func() { r.world.book.subjects[n].first[r] = c })
 	}
+}
+
+// wasShown reports whether the reader was shown a subject as it was, by what subjectPattern has found in a line. Who was not, as
+// Directus was slow, is shown the message for the first time, and nobody can see that it is not what the author has written.
+func (r *reader) wasShown(found []string) (shown bool) {
+	if found == nil {
+		return true // a part of a change, which names no subject
+	}
+	n, err := strconv.Atoi(found[1])
+	r.world.book.do(func() { shown = err == nil && r.world.book.subjects[n].first[r] != nil })
+	return shown
 }
